@@ -1,0 +1,62 @@
+import { access, chown, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Account, requireOpenFolder, serverAccount } from './account.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { type Authority, type Certificate, openAuthority } from './certificates.ts';
+import { ADMIN_ROLE } from './hba.ts';
+
+/** What all servers of one state folder share. */
+export interface PostgresHost {
+  readonly stateDir: string;
+  readonly binaries: Binaries;
+  /** Set when we are root: whom the servers run as, and who owns their files. */
+  readonly account: Account | undefined;
+  /** Issued every server's certificate; its PEM is what clients trust, like RDS's global bundle. */
+  readonly authority: Authority;
+  /** Issues certificates for the service's own role only; no client of a database ever sees it. */
+  readonly adminAuthority: Authority;
+  readonly admin: Certificate;
+  /** `setpriv`, where it exists: ties servers to our life, however we end. */
+  readonly setpriv: string | undefined;
+}
+
+/**
+ * Finds the binaries and opens both authorities below `stateDir`, which is made when it is missing.
+ * @param binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
+ */
+export async function openPostgresHost(options: {
+  stateDir: string;
+  binDir?: string | undefined;
+}): Promise<PostgresHost> {
+  const { stateDir, binDir } = options;
+  await mkdir(stateDir, { recursive: true });
+  const account = serverAccount();
+  requireOpenFolder(stateDir, account);
+  const [binaries, authority, adminAuthority, setpriv] = await Promise.all([
+    findBinaries({ stateDir, binDir, account }),
+    openAuthority(join(stateDir, 'authority', 'databases.pem'), 'Local AWS database authority'),
+    openAuthority(join(stateDir, 'authority', 'service.pem'), 'Local AWS service authority'),
+    findSetpriv(),
+  ]);
+  const admin = await adminAuthority.issueClient(ADMIN_ROLE);
+  return { stateDir, binaries, account, authority, adminAuthority, admin, setpriv };
+}
+
+async function findSetpriv(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  for (const path of ['/usr/bin/setpriv', '/bin/setpriv']) {
+    const found = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+/** Makes a folder that the servers' account owns. */
+export async function ownedFolder(host: PostgresHost, path: string, mode = 0o700): Promise<string> {
+  await mkdir(path, { recursive: true, mode });
+  if (host.account) await chown(path, host.account.uid, host.account.gid);
+  return path;
+}
