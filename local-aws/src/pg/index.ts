@@ -3,3 +3,14 @@ export { type NewServer, PostgresServer, type ServerConfig, StartFailure } from 
 export { type ThrowAwayServer, bootThrowAwayServer } from './throw-away.ts';
 export { canListenOn, freePort } from './ports.ts';
 export { ADMIN_ROLE } from './hba.ts';
+export {
+  type CopyProgress,
+  type CopyResult,
+  checkSnapshot,
+  copySnapshot,
+  type Difference,
+  type Manifest,
+  readManifest,
+  restoreSnapshot,
+  takeSnapshot,
+} from './snapshot.ts';

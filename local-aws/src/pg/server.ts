@@ -33,6 +33,7 @@ const SETTINGS = {
   max_replication_slots: 4,
   max_wal_size: '256MB',
   min_wal_size: '8MB',
+
   io_method: 'sync',
   max_logical_replication_workers: 0,
   unix_socket_directories: '',
