@@ -1,0 +1,90 @@
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { keyIdOf, publicKeyOf, sha256 } from './envelope.ts';
+import type { FindingCode, VerifyFinding } from './report.ts';
+
+export const CHECKSUMS = 'SHA256SUMS';
+export const STATEMENTS = 'statements/';
+export const SEALS = 'seals/';
+export const KEYS = 'keys/';
+
+export type Found = (code: FindingCode, object: string, message: string) => void;
+
+export function collector(): { findings: VerifyFinding[]; found: Found } {
+  const findings: VerifyFinding[] = [];
+  return { findings, found: (code, object, message) => findings.push({ code, object, message }) };
+}
+
+/** Every file below `dir` as a sorted path with slashes. What is neither file nor folder is reported: it could point anywhere. */
+export function* filesBelow(dir: string, found: Found, prefix = ''): Generator<string> {
+  const names = readdirSync(join(dir, prefix)).sort();
+  for (const name of names) {
+    const path = `${prefix}${name}`;
+    const kind = lstatSync(join(dir, path));
+    if (kind.isDirectory()) yield* filesBelow(dir, found, `${path}/`);
+    else if (kind.isFile()) yield path;
+    else found('extra', path, 'it is neither a file nor a folder');
+  }
+}
+
+/** Reads a file of the export; what cannot be read for lack of the file is a finding, any other trouble stops the verification. */
+export function readIfThere(dir: string, path: string): Buffer | undefined {
+  try {
+    return readFileSync(join(dir, path));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw error;
+  }
+}
+
+/**
+ * `SHA256SUMS` has one line for each file that no seal names: the seals themselves, keys, README, this verifier. It guards against
+ * accidents and leaves no byte of the export without a check; only the signatures guard against forgery.
+ */
+export function checkSums(dir: string, files: readonly string[], found: Found): void {
+  const bytes = readIfThere(dir, CHECKSUMS);
+  if (bytes === undefined) {
+    found('missing', CHECKSUMS, 'the list of checksums is not there');
+    return;
+  }
+  const listed = new Map<string, string>();
+  const lines = bytes.toString('utf8').split('\n');
+  if (lines.pop() !== '') found('changed', CHECKSUMS, 'it does not end with a line break');
+  let last = '';
+  for (const line of lines) {
+    const [, digest = '', path = ''] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
+    if (path <= last)
+      found('changed', CHECKSUMS, `the line "${line}" is malformed, repeated or out of order`);
+    last = path;
+    listed.set(path, digest);
+  }
+  const expected = new Set(files.filter((path) => path !== CHECKSUMS && !path.startsWith(STATEMENTS)));
+  for (const path of expected) {
+    if (!listed.has(path)) found('extra', path, `${CHECKSUMS} does not list it`);
+  }
+  for (const [path, digest] of listed) {
+    const content = expected.has(path) ? readIfThere(dir, path) : undefined;
+    if (content === undefined) found('missing', path, `${CHECKSUMS} lists it, and it is not there`);
+    else if (sha256(content) !== digest)
+      found('changed', path, `its bytes are not those that ${CHECKSUMS} lists`);
+  }
+}
+
+/** Each public key lies in a file that is named by the key, so that neither can be exchanged. */
+export function checkKeyFiles(dir: string, files: readonly string[], found: Found): void {
+  for (const path of files.filter((file) => file.startsWith(KEYS))) {
+    try {
+      const pem = readIfThere(dir, path)?.toString('latin1') ?? '';
+      const key = publicKeyOf(pem);
+      if (
+        `${KEYS}${keyIdOf(key).replace('sha256:', '')}.pem` !== path ||
+        key.export({ type: 'spki', format: 'pem' }) !== pem
+      ) {
+        found('changed', path, 'the key in it is not the key in its name');
+      }
+    } catch (error) {
+      found('malformed', path, `no public key: ${(error as Error).message}`);
+    }
+  }
+}

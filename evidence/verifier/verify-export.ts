@@ -1,0 +1,238 @@
+import { readFileSync } from 'node:fs';
+import {
+  decodeEnvelope,
+  decodeStatement,
+  keyIdOf,
+  parseJson,
+  asRecord,
+  publicKeyOf,
+  sha256,
+} from './envelope.ts';
+import { signersOf, walkChain } from './chain.ts';
+import {
+  CHECKSUMS,
+  checkKeyFiles,
+  checkSums,
+  collector,
+  filesBelow,
+  readIfThere,
+  SEALS,
+  STATEMENTS,
+} from './folder.ts';
+import { sealKey } from './seal-format.ts';
+import { followSlots } from './slots.ts';
+import type { KeyObject } from 'node:crypto';
+import type { ChainSummary, Link } from './chain.ts';
+import type { Found } from './folder.ts';
+import type { VerifyReport } from './report.ts';
+
+export interface VerifyOptions {
+  /** File with one or more public keys (PEM) that came by another way than the export. */
+  readonly key?: string;
+  /** SHA-256 of a seal that an earlier verification ended with: it must be in the export, or be the one just before it. */
+  readonly trustedSeal?: string;
+}
+
+const DESCRIPTION = 'export.json';
+
+/**
+ * Checks an export of the ledger with nothing but this computer: every signature, every link of the chain, every byte.
+ * Never throws: what keeps it from checking is in the report, whose verdict is then `could-not-check`.
+ */
+export function verifyExport(dir: string, options: VerifyOptions = {}): VerifyReport {
+  try {
+    const given = options.key === undefined ? new Map<string, KeyObject>() : readGivenKeys(options.key);
+    return check(dir, given, options);
+  } catch (error) {
+    return couldNotCheck((error as Error).message);
+  }
+}
+
+function check(
+  dir: string,
+  given: ReadonlyMap<string, KeyObject>,
+  { key, trustedSeal }: VerifyOptions,
+): VerifyReport {
+  const { findings, found } = collector();
+  const warnings: string[] = [];
+  const others: string[] = [];
+  let statementFiles = 0;
+  for (const path of filesBelow(dir, found)) {
+    if (path.startsWith(STATEMENTS)) statementFiles += 1;
+    else others.push(path);
+  }
+  const sealNames = others.filter((path) => path.startsWith(SEALS));
+  if (sealNames.length === 0 && !others.includes(CHECKSUMS) && !others.includes(DESCRIPTION)) {
+    throw new Error(
+      `${dir} is not an export of evidence: it has neither ${SEALS}, ${CHECKSUMS} nor ${DESCRIPTION}`,
+    );
+  }
+  checkSums(dir, others, found);
+  checkKeyFiles(dir, others, found);
+
+  let first: Link | null = null;
+  let anchored = trustedSeal === undefined;
+  const listed = new Set<string>();
+  const slots = followSlots(found, () =>
+    first === null || first.seal.sequence === 1 ? null : first.seal.openedAt,
+  );
+  const chain = walkChain(dir, sealNames, given, found, (link, before) => {
+    first ??= link;
+    anchored ||= link.digest === trustedSeal || (before === null && link.seal.previous === trustedSeal);
+    checkStatements(dir, link, listed, found, slots);
+    slots.night(link);
+    for (const { key: object, what } of link.seal.irregularities) {
+      warnings.push(`Seal ${link.seal.sequence} saw in the ledger: ${object}: ${what}.`);
+    }
+  });
+  checkEnds(dir, chain, found);
+  reportExtra(dir, statementFiles, listed, chain.unreadable, found);
+  if (chain.seals === 0) found('missing', SEALS, 'there is no seal, so nothing was proven');
+  if (!anchored)
+    found(
+      'gap',
+      SEALS,
+      `the trusted seal ${String(trustedSeal)} is neither in the export nor just before it`,
+    );
+  const keyids = [...chain.signers].sort();
+  if (given.size > 0 && !keyids.some((id) => given.has(id))) {
+    found('wrong-key', key ?? '', `no seal is signed by the given key (${[...given.keys()].join(', ')})`);
+  }
+  const closed = slots.close();
+  const verified = findings.length === 0;
+  return {
+    verdict: verified ? 'verified' : 'not-verified',
+    exitCode: verified ? 0 : 1,
+    findings,
+    warnings,
+    notChecked: [...limits(chain, given.size > 0, trustedSeal), ...closed.notChecked],
+    key: { checked: given.size > 0, keyids },
+    examined: {
+      seals: chain.seals,
+      firstSeal: chain.first?.seal.sequence ?? null,
+      lastSeal: chain.last?.seal.sequence ?? null,
+      lastSealSha256: chain.last?.digest ?? null,
+      from: chain.first?.seal.sealedAt ?? null,
+      to: chain.last?.seal.sealedAt ?? null,
+      statements: listed.size,
+      slots: closed.slots,
+    },
+  };
+}
+
+function checkStatements(
+  dir: string,
+  { path: seal, seal: { statements }, keys }: Link,
+  listed: Set<string>,
+  found: Found,
+  slots: ReturnType<typeof followSlots>,
+): void {
+  let last = '';
+  for (const { key, sha256: digest } of statements) {
+    if (key <= last) found('reordered', seal, `it does not list ${key} in order`);
+    last = key;
+    if (listed.has(key)) {
+      found('listed-twice', key, `${seal} lists it, and so does a seal before`);
+      continue;
+    }
+    listed.add(key);
+    if (!key.startsWith(STATEMENTS) || key.split('/').includes('..')) {
+      found('malformed', seal, `it lists ${key}, which is not the name of a statement`);
+      continue;
+    }
+    const bytes = readIfThere(dir, key);
+    if (bytes === undefined) {
+      found('missing', key, `${seal} lists it, and it is not there`);
+      continue;
+    }
+    if (sha256(bytes) !== digest) {
+      found('changed', key, `its bytes are not those that ${seal} lists`);
+      continue;
+    }
+    try {
+      const envelope = decodeEnvelope(bytes);
+      signersOf(envelope, keys, key, found);
+      const { predicateType, predicate } = decodeStatement(envelope.payload);
+      slots.statement(key, predicateType, predicate);
+    } catch (error) {
+      found('malformed', key, `not a statement: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** The export says with which seals it begins and ends, so that a seal missing at an end is noticed, too. */
+function checkEnds(dir: string, { first, last }: ChainSummary, found: Found): void {
+  const bytes = readIfThere(dir, DESCRIPTION);
+  if (bytes === undefined) {
+    found('missing', DESCRIPTION, 'the description of the export is not there');
+    return;
+  }
+  try {
+    const { firstSeal, lastSeal } = asRecord(parseJson(bytes), DESCRIPTION);
+    for (const [named, seen] of [
+      [firstSeal, first],
+      [lastSeal, last],
+    ] as const) {
+      if (typeof named !== 'number') throw new Error('it does not name its first and last seal');
+      if (named !== seen?.place)
+        found('gap', sealKey(named), `${DESCRIPTION} names it as an end of the chain, and it cannot be read`);
+    }
+  } catch (error) {
+    found('malformed', DESCRIPTION, (error as Error).message);
+  }
+}
+
+function reportExtra(
+  dir: string,
+  onDisk: number,
+  listed: Set<string>,
+  unreadable: boolean,
+  found: Found,
+): void {
+  const unlisted: string[] = [];
+  for (const path of filesBelow(dir, () => undefined)) {
+    if (path.startsWith(STATEMENTS) && !listed.has(path)) unlisted.push(path);
+  }
+  if (unreadable && unlisted.length > 0) {
+    found('extra', STATEMENTS, `${unlisted.length} of ${onDisk} statements are in no seal that can be read`);
+    return;
+  }
+  for (const path of unlisted) found('extra', path, 'no seal lists it');
+}
+
+function limits({ first }: ChainSummary, keyGiven: boolean, trustedSeal: string | undefined): string[] {
+  return [
+    ...(keyGiven
+      ? []
+      : [
+          'The key itself was not checked: the signatures hold under the public key that lies beside them. ' +
+            'Get the key by another way (kms get-public-key) and run again with --key FILE.',
+        ]),
+    ...(first === null || first.seal.sequence === 1 || trustedSeal !== undefined
+      ? []
+      : [
+          `This export begins with seal ${first.seal.sequence}; what came before (${String(first.seal.previous)}) is not in it.`,
+        ]),
+    'Seals made after the last one in this export cannot be known from it; compare its number and digest with the ledger.',
+  ];
+}
+
+function readGivenKeys(file: string): Map<string, KeyObject> {
+  const blocks = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
+  const keys = (readFileSync(file, 'latin1').match(blocks) ?? []).map((pem) => publicKeyOf(pem));
+  if (keys.length === 0) throw new Error(`${file} holds no public key (PEM, "BEGIN PUBLIC KEY")`);
+  return new Map(keys.map((key) => [keyIdOf(key), key]));
+}
+
+function couldNotCheck(reason: string): VerifyReport {
+  const none = { firstSeal: null, lastSeal: null, lastSealSha256: null, from: null, to: null };
+  return {
+    verdict: 'could-not-check',
+    exitCode: 2,
+    findings: [],
+    warnings: [],
+    notChecked: [`Nothing was checked: ${reason}`],
+    key: { checked: false, keyids: [] },
+    examined: { seals: 0, ...none, statements: 0, slots: 0 },
+  };
+}
