@@ -76,6 +76,8 @@ export interface ProtectionFact {
   readonly policySha256: string;
   readonly slot: Instant;
   readonly resource: ResourceIdentity;
+  /** Absent in statements older than the field. Work by hand needs no row in the population of a night. */
+  readonly trigger?: 'night' | 'by-hand';
   readonly outcome: 'protected' | 'failed';
   readonly reason?: string;
   readonly fingerprints: readonly FingerprintRef[];
