@@ -111,13 +111,14 @@ export async function connectControlPlane({
     },
     async workersOn(taskQueue) {
       // Workflow tasks (1) and activity tasks (2) are two queues of one name; a prober polls the second only.
-      const queues = [1, 2].map((taskQueueType) => ({
+      const asked = [1, 2].map((taskQueueType) => ({
         namespace,
         taskQueue: { name: taskQueue },
         taskQueueType,
       }));
+      const questions = asked as unknown as readonly TaskQueueQuestion[];
       const answers = await call(() =>
-        Promise.all(queues.map((queue) => connection.workflowService.describeTaskQueue(queue))),
+        Promise.all(questions.map((question) => connection.workflowService.describeTaskQueue(question))),
       );
       return Math.max(...answers.map(({ pollers }) => pollers.length));
     },
@@ -164,9 +165,9 @@ function scheduleFound(found: ScheduleDescription): FoundSchedule {
     id: found.scheduleId,
     when,
     catchUpSeconds: policies.catchupWindow / 1000,
-    overlap: policies.overlap,
-    type: (action as { readonly workflowType?: string }).workflowType ?? '',
-    workflowIdPrefix: (action as { readonly workflowId?: string }).workflowId ?? null,
+    overlap: (policies.overlap as string | undefined) ?? 'UNSPECIFIED',
+    type: action.workflowType,
+    workflowIdPrefix: action.workflowId,
     argument: (action.args as readonly unknown[] | undefined)?.[0],
     paused: state.paused,
     note: state.note ?? null,
