@@ -101,7 +101,7 @@ export interface RestoreRequest extends UnderPolicy {
   readonly resource: string;
   readonly requestedBy: string;
   readonly reason: string;
-  /** The newest point that is not younger than this; default: the newest point. */
+  /** The newest point from this instant or before; default: the newest point. */
   readonly at?: Instant;
   readonly pointArn?: string;
   /** How long the restored resource is kept after hand-over, at most 24 h. */

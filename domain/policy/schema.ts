@@ -6,33 +6,33 @@ import { DURATION_PATTERN } from '../units.ts';
  * The shape of `lifeboat.yaml`. A validated policy stays plain JSON: it travels whole in workflow inputs and its canonical form is
  * what statements refer to. It never holds a secret, only the ARN of one.
  */
-const duration = z
-  .string()
-  .regex(DURATION_PATTERN, 'a whole number and one of s, m, h, d, for example 15m, 4h or 90d')
-  .describe('A length of time: 90s, 15m, 4h, 90d.');
-const name = z
-  .string()
-  .regex(
-    /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/,
-    '2 to 32 lower-case letters, digits or hyphens, starting with a letter',
-  );
-const accountId = z.string().regex(/^\d{12}$/, 'the 12 digits of an AWS account, in quotes');
-const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1');
+/** A text of one form. `allowed` completes the sentence "… is allowed", whether the form or the type is wrong. */
+const text = (form: RegExp, allowed: string): z.ZodString => z.string(allowed).regex(form, allowed);
+const anyText = z.string('a text').min(1, 'a text that is not empty');
+const wholeNumber = (min: number, max: number): z.ZodNumber => {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return z.int(allowed).min(min, allowed).max(max, allowed);
+};
+const duration = text(
+  DURATION_PATTERN,
+  'a whole number and one of s, m, h, d, for example 15m, 4h or 90d,',
+).describe('A length of time: 90s, 15m, 4h, 90d.');
+const name = text(
+  /^[a-z](?:-?[a-z0-9]){1,31}$/,
+  'a name of 2 to 32 lower-case letters, digits and single hyphens, starting with a letter,',
+);
+const accountId = text(/^\d{12}$/, 'the 12 digits of an AWS account, in quotes,');
+const region = text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1');
 const arn = (service: string): z.ZodString =>
-  z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `an ARN that starts with arn:aws:${service}:`);
-const vaultName = z
-  .string()
-  .regex(/^[a-zA-Z0-9\-_]{2,50}$/, '2 to 50 letters, digits, hyphens or underscores');
+  text(new RegExp(`^arn:aws[a-z-]*:${service}:`), `an ARN that starts with arn:aws:${service}:`);
+const vaultName = text(/^[a-zA-Z0-9\-_]{2,50}$/, '2 to 50 letters, digits, hyphens or underscores');
 
 export const ACCOUNT_NAMES = ['production', 'vault', 'drill'] as const;
 
 const account = z.strictObject({
   id: accountId,
   role: arn('iam').describe('The role that the control plane assumes in this account.'),
-  externalId: z
-    .string()
-    .min(2)
-    .max(1224)
+  externalId: text(/^[\w+=,.@:/-]{2,1224}$/, '2 to 1224 letters, digits and + = , . @ : / -')
     .optional()
     .describe('sts:ExternalId that the trust policy of the role demands.'),
 });
@@ -53,13 +53,9 @@ const vault = z.strictObject({
 });
 
 const freshness = z.strictObject({
-  database: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('The database the table is in, when the instance has several.'),
-  table: z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table, for example public.heartbeat'),
-  column: z.string().min(1),
+  database: anyText.optional().describe('The database the table is in, when the instance has several.'),
+  table: text(/^[^.]+\.[^.]+$/, 'schema.table, for example public.heartbeat,'),
+  column: anyText,
   maxAge: duration.describe('How old the newest value may be at the instant of the backup.'),
 });
 
@@ -75,7 +71,7 @@ const resource = z.strictObject({
   freshness: z.array(freshness).default([]).describe('Columns that show how recent the data really is.'),
   checks: z
     .array(z.enum(CHECK_IDS))
-    .min(1)
+    .min(1, 'a list of at least one check')
     .default([...CHECK_IDS]),
 });
 
@@ -83,17 +79,15 @@ export const policySchema = z.strictObject({
   version: z.literal(1),
   name: name.describe('Name of the policy; part of workflow ids and of every statement.'),
   schedule: z.strictObject({
-    cron: z.string().min(9).describe('When the night starts, as a cron expression of five fields.'),
-    timezone: z.string().min(1).default('UTC').describe('IANA time zone of the cron expression.'),
+    cron: anyText.describe('When the night starts, as a cron expression of five fields.'),
+    timezone: anyText.default('UTC').describe('IANA time zone of the cron expression.'),
     catchUpWindow: duration.default('6h').describe('How late a missed start may still be made up.'),
     sweepEvery: duration.default('1h').describe('How often left-over drill resources are looked for.'),
   }),
   retention: z.strictObject({
-    days: z
-      .int()
-      .min(1)
-      .max(36_500)
-      .describe('Days that each recovery point is kept, and after which it must be gone.'),
+    days: wholeNumber(1, 36_500).describe(
+      'Days that each recovery point is kept, and after which it must be gone.',
+    ),
     lingerGrace: duration
       .default('48h')
       .describe('How long AWS may take to delete an expired point before it is reported.'),
@@ -106,8 +100,8 @@ export const policySchema = z.strictObject({
   backup: vault.describe('The vault in which the nightly backup is made, beside the resource.'),
   copies: z
     .array(vault)
-    .min(1)
-    .max(4)
+    .min(1, 'a list of one to four vaults')
+    .max(4, 'a list of one to four vaults')
     .describe('The hops of the copy, in order. Drills and restores start from the last one.'),
   drill: z.strictObject({
     region,
@@ -115,11 +109,11 @@ export const policySchema = z.strictObject({
       'Unlocked vault in the drill account that holds a point only while it is restored.',
     ),
     restoreRole: arn('iam').describe('The role that AWS Backup uses to restore in the drill account.'),
-    instanceClass: z.string().regex(/^db\./, 'an instance class such as db.t4g.medium'),
-    subnetGroup: z.string().min(1),
+    instanceClass: text(/^db\.[a-z0-9.-]+$/, 'an instance class such as db.t4g.medium'),
+    subnetGroup: anyText,
     securityGroups: z
-      .array(z.string().regex(/^sg-/, 'a security group id such as sg-0123456789abcdef0'))
-      .min(1),
+      .array(text(/^sg-[0-9a-z]+$/, 'a security group id such as sg-0123456789abcdef0'))
+      .min(1, 'a list of at least one security group'),
     expiresAfter: duration.default('12h').describe('When the sweeper removes what a drill left behind.'),
   }),
   probers: z
@@ -128,13 +122,13 @@ export const policySchema = z.strictObject({
     .describe('Task queues of the probers, one inside each network.'),
   ledger: z.strictObject({
     region,
-    bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket'),
+    bucket: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket'),
     signingKey: arn('kms').describe('Asymmetric KMS key (ECC_NIST_P256, SIGN_VERIFY) in the vault account.'),
     keep: duration.default('400d').describe('COMPLIANCE retention of statements and seals.'),
   }),
-  resources: z.array(resource).min(1),
+  resources: z.array(resource).min(1, 'a list of at least one resource'),
   exclude: z
-    .array(z.strictObject({ arn: arn('rds'), reason: z.string().min(3) }))
+    .array(z.strictObject({ arn: arn('rds'), reason: text(/\S.*\S.*\S/, 'the reason in words') }))
     .default([])
     .describe(
       'Databases of the production account that are deliberately not protected, each with the reason.',

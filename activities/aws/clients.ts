@@ -1,0 +1,85 @@
+import { BackupClient } from '@aws-sdk/client-backup';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { RDSClient } from '@aws-sdk/client-rds';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { STSClient } from '@aws-sdk/client-sts';
+import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import type { AccountName, Policy } from '../../domain/policy/schema.ts';
+
+/** Where and as whom to call: a role to assume (none: the process's own credentials) and a region. */
+export interface At {
+  readonly role?: string;
+  readonly externalId?: string;
+  readonly region: string;
+}
+
+/** One client per (service, role, region), kept for the life of the worker. */
+export interface AwsClients {
+  rds(at: At): RDSClient;
+  backup(at: At): BackupClient;
+  s3(at: At): S3Client;
+  kms(at: At): KMSClient;
+  sts(at: At): STSClient;
+  secrets(at: At): SecretsManagerClient;
+  /** Forgets every client, so that the next call assumes its role anew (expired or revoked credentials). */
+  forget(): void;
+  destroy(): void;
+}
+
+/** The role that the policy names for one of its accounts. */
+export function inAccount(policy: Policy, account: AccountName, region: string): At {
+  const { role, externalId } = policy.accounts[account];
+  return externalId === undefined ? { role, region } : { role, externalId, region };
+}
+
+/**
+ * The SDK has no time-outs of its own (contract §6.1); a socket that says nothing for half a minute is given up, and the activity's
+ * retry decides. Sub-second faults are the SDK's to retry, minutes are Temporal's.
+ */
+const TRANSPORT = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 3_000, socketTimeout: 30_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
+} as const;
+
+/** @param sessionName shows in the other account's CloudTrail; 2–64 characters. */
+export function createAwsClients({ sessionName }: { sessionName: string }): AwsClients {
+  const cache = new Map<string, { destroy(): void }>();
+
+  function config({ role, externalId, region }: At) {
+    if (role === undefined) return { region, ...TRANSPORT };
+    const params = {
+      RoleArn: role,
+      RoleSessionName: sessionName,
+      DurationSeconds: 3600,
+      ...(externalId === undefined ? {} : { ExternalId: externalId }),
+    };
+    return { region, ...TRANSPORT, credentials: fromTemporaryCredentials({ params, clientConfig: { region, ...TRANSPORT } }) };
+  }
+
+  function cached<C extends { destroy(): void }>(service: string, at: At, make: (config: ReturnType<typeof configOf>) => C): C {
+    const key = [service, at.role ?? '', at.externalId ?? '', at.region].join('|');
+    const found = cache.get(key);
+    if (found !== undefined) return found as C;
+    const client = make(configOf(at));
+    cache.set(key, client);
+    return client;
+  }
+  const configOf = config;
+
+  function forget(): void {
+    for (const client of cache.values()) client.destroy();
+    cache.clear();
+  }
+
+  return {
+    rds: (at) => cached('rds', at, (c) => new RDSClient(c)),
+    backup: (at) => cached('backup', at, (c) => new BackupClient(c)),
+    s3: (at) => cached('s3', at, (c) => new S3Client(c)),
+    kms: (at) => cached('kms', at, (c) => new KMSClient(c)),
+    sts: (at) => cached('sts', at, (c) => new STSClient(c)),
+    secrets: (at) => cached('secrets', at, (c) => new SecretsManagerClient(c)),
+    forget,
+    destroy: forget,
+  };
+}

@@ -1,0 +1,179 @@
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { Context } from '@temporalio/activity';
+import type { FenceFact, FingerprintRef } from '../domain/facts.ts';
+import type { FreshnessRule, Policy, ResourceKind } from '../domain/policy/schema.ts';
+import type { Instant } from '../domain/units.ts';
+import type { CheckId, CheckResult } from '../domain/verdict.ts';
+import type { BootFacts, ProbeHooks, ProbeTarget } from '../probe/engine.ts';
+import { decodeFingerprint, encodeFingerprint } from '../probe/postgresql/fingerprint-file.ts';
+import { sizeOf, type Fingerprint } from '../probe/postgresql/fingerprint.ts';
+import { engineFor } from '../probe/registry.ts';
+import type { At, AwsClients } from './aws/clients.ts';
+import { refuse } from './aws/errors.ts';
+import { heartbeating } from './aws/poll.ts';
+import { withoutContent } from './probe-errors.ts';
+
+/** Where a prober keeps fingerprints: the ledger, through its own role. */
+export interface FingerprintStore {
+  /** The object that an earlier attempt has written, if there is one. */
+  find(policy: Policy, key: string): Promise<StoredObject | null>;
+  put(policy: Policy, key: string, bytes: Uint8Array): Promise<StoredObject>;
+  /** @throws FingerprintMissing when it is gone or its bytes are not those of `ref`. */
+  get(policy: Policy, stored: StoredObject): Promise<Uint8Array>;
+}
+
+export type StoredObject = Pick<FingerprintRef, 'bucket' | 'key' | 'versionId' | 'sha256' | 'bytes'>;
+
+export interface ProberDeps {
+  readonly clients: AwsClients;
+  readonly store: FingerprintStore;
+  /** PEM bundle of the certificate authorities of the databases. */
+  readonly ca: string;
+  /** Address from which the prober asks, when the host has several networks. */
+  readonly localAddress?: string;
+  readonly now: () => Date;
+}
+
+/** A database as the workflows address it. The secret is read here, inside its network, and goes nowhere. */
+export interface ProbedDatabase {
+  readonly kind: ResourceKind;
+  readonly host: string;
+  readonly port: number;
+  readonly secretArn: string;
+  readonly region: string;
+}
+
+export interface TakeFingerprint {
+  readonly policy: Policy;
+  readonly database: ProbedDatabase;
+  readonly pass: 'before' | 'after';
+  readonly seed: string;
+  readonly key: string;
+  readonly before?: FingerprintRef;
+}
+
+export interface RunCheck {
+  readonly policy: Policy;
+  readonly check: CheckId;
+  readonly database: ProbedDatabase;
+  readonly before: FingerprintRef;
+  readonly after: FingerprintRef;
+  readonly boot: BootFacts | null;
+  readonly freshness: readonly FreshnessRule[];
+  readonly backupAt: Instant;
+  readonly rpoSeconds: number;
+}
+
+export interface ProbeFence {
+  readonly targets: readonly { readonly kind: ResourceKind; readonly name: string; readonly host: string; readonly port: number }[];
+}
+
+const FENCE_TIMEOUT_MS = 5_000;
+
+/** What runs inside a network. Only digests, counts and timings leave. */
+export function createProberActivities({ clients, store, ca, localAddress, now }: ProberDeps) {
+  const decoded = new Map<string, Fingerprint>();
+
+  async function target({ host, port, secretArn, region }: ProbedDatabase): Promise<ProbeTarget> {
+    const doing = `read the secret ${secretArn}`;
+    const at: At = { region };
+    const { SecretString } = await clients
+      .secrets(at)
+      .send(new GetSecretValueCommand({ SecretId: secretArn }))
+      .catch((error: unknown) => refuse(error, { doing, otherwise: 'DatabaseUnreachable', forget: clients.forget }));
+    const { username, password } = credentialsIn(SecretString, secretArn);
+    return { host, port, user: username, password, ca, ...(localAddress === undefined ? {} : { localAddress }) };
+  }
+
+  async function load(policy: Policy, ref: FingerprintRef): Promise<Fingerprint> {
+    const known = decoded.get(ref.sha256);
+    if (known !== undefined) return known;
+    const fingerprint = decodeFingerprint(await store.get(policy, ref));
+    // Two fingerprints serve all checks of one drill; more would only hold memory.
+    if (decoded.size >= 4) decoded.clear();
+    decoded.set(ref.sha256, fingerprint);
+    return fingerprint;
+  }
+
+  /** Runs probe work with heartbeats; what it throws is stripped of everything that could be row content. */
+  async function probing<T>(what: string, work: (hooks: ProbeHooks) => Promise<T>): Promise<T> {
+    let detail = what;
+    const hooks: ProbeHooks = { heartbeat: (text) => (detail = text), signal: Context.current().cancellationSignal, now };
+    try {
+      return await heartbeating(() => detail, () => work(hooks));
+    } catch (error) {
+      throw withoutContent(error, what);
+    }
+  }
+
+  return {
+    /** Digests of structure and content, written to the ledger. An attempt that was lost after its write is found again. */
+    async takeFingerprint({ policy, database, pass, seed, key, before }: TakeFingerprint): Promise<FingerprintRef> {
+      return probing(`fingerprint ${pass} the backup`, async (hooks) => {
+        const earlier = await store.find(policy, key);
+        if (earlier !== null) return described(earlier, decodeFingerprint(await store.get(policy, earlier)));
+        const request = { pass, seed, ...(before === undefined ? {} : { before: await load(policy, before) }) };
+        const fingerprint = await engineFor(database.kind).fingerprint(await target(database), request, hooks);
+        return described(await store.put(policy, key, encodeFingerprint(fingerprint)), fingerprint);
+      });
+    },
+
+    /** The instant of the first answer of a restored copy: the second of the three RTO figures. */
+    async firstQuery({ database }: { database: ProbedDatabase }): Promise<{ at: Instant; serverVersion: string }> {
+      return probing('first query', async (hooks) => {
+        const { at, serverVersion } = await engineFor(database.kind).firstQuery(await target(database), hooks);
+        return { at, serverVersion };
+      });
+    },
+
+    async runCheck(request: RunCheck): Promise<CheckResult> {
+      const { policy, check, database, before, after, boot, freshness, backupAt, rpoSeconds } = request;
+      return probing(`check ${check}`, async (hooks) =>
+        engineFor(database.kind).check(
+          check,
+          {
+            target: await target(database),
+            before: await load(policy, before),
+            after: await load(policy, after),
+            boot,
+            freshness,
+            backupAt,
+            rpoSeconds,
+          },
+          hooks,
+        ),
+      );
+    },
+
+    /** Tries to reach what must not be reachable from this network. */
+    async probeFence({ targets }: ProbeFence): Promise<FenceFact['attempts']> {
+      const attempts = targets.map(async ({ kind, name, host, port }) => {
+        const at = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
+        const { reached, how } = await engineFor(kind).reach(at, FENCE_TIMEOUT_MS);
+        return { target: `${name} at ${host}:${port}`, reached, how };
+      });
+      return Promise.all(attempts);
+    },
+  };
+}
+
+
+function described(stored: StoredObject, fingerprint: Fingerprint): FingerprintRef {
+  return { ...stored, takenAt: fingerprint.takenAt, ...sizeOf(fingerprint) };
+}
+
+function credentialsIn(text: string | undefined, secretArn: string): { username: string; password: string } {
+  const parsed = parse(text);
+  if (typeof parsed?.username === 'string' && typeof parsed.password === 'string')
+    return { username: parsed.username, password: parsed.password };
+  // Never quote what was found: it is a secret, if a misshapen one.
+  throw new Error(`The secret ${secretArn} is not JSON with "username" and "password".`);
+}
+
+function parse(text: string | undefined): { username?: unknown; password?: unknown } | undefined {
+  try {
+    return JSON.parse(text ?? '') as { username?: unknown; password?: unknown };
+  } catch {
+    return undefined;
+  }
+}
