@@ -1,0 +1,134 @@
+import { inAccount } from '../aws/clients.ts';
+import { isNamed, refuse } from '../aws/errors.ts';
+import { failure } from '../failures.ts';
+import { createAwsTime, instantOf } from './aws-time.ts';
+import { kmsSigner, regionOfKey } from './kms-signer.ts';
+import { ledgerOf } from './ledger.ts';
+import * as read from './read.ts';
+import { sealNight as seal } from './seal-night.ts';
+import { recordStatement as record } from './statements.ts';
+import type { Instant } from '../../domain/units.ts';
+import type { NightFact, SealRef, StatementRef } from '../../domain/facts.ts';
+import type { Policy } from '../../domain/policy/schema.ts';
+import type { Signer } from '../../evidence/signer.ts';
+import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
+import type { ExportDescription } from '../../evidence/export-folder.ts';
+import type { LedgerClients } from './ledger.ts';
+import type { NewStatement } from './statements.ts';
+
+export { getFingerprint, putFingerprint } from './fingerprints.ts';
+export { ledgerOf } from './ledger.ts';
+export type { Ledger, LedgerClients } from './ledger.ts';
+export type { ListedSeal, ListedStatement, Period, ReadStatement } from './read.ts';
+export type { NewStatement } from './statements.ts';
+
+export interface OfPolicy {
+  readonly policy: Policy;
+}
+
+const UNUSABLE_KEY = [
+  'DisabledException',
+  'KMSInvalidStateException',
+  'NotFoundException',
+  'AccessDeniedException',
+];
+
+export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
+
+/** Writes statements and seals. Everything is safe to repeat: a second attempt finds what the first one wrote. */
+export function createLedgerActivities({ clients }: { readonly clients: LedgerClients }) {
+  const time = createAwsTime();
+
+  function signerOf(policy: Policy, keyArn: string): Promise<Signer> {
+    return kmsSigner(clients.kms(inAccount(policy, 'vault', regionOfKey(keyArn))), keyArn);
+  }
+
+  /** A key that was disabled or deleted cannot vouch any more; that must not keep the night from being sealed. */
+  async function formerSigner(policy: Policy, { source, keyid }: LedgerKey): Promise<Signer | undefined> {
+    try {
+      const signer = await signerOf(policy, source);
+      if (signer.key.keyid !== keyid) return undefined;
+      await signer.sign(Buffer.from('can this key still sign?'));
+      return signer;
+    } catch (error) {
+      if (UNUSABLE_KEY.some((name) => isNamed(error, name))) return undefined;
+      throw error;
+    }
+  }
+
+  async function asked<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      return refuse(error, { doing, otherwise: 'LedgerRefused', forget: () => clients.forget() });
+    }
+  }
+
+  return {
+    /** Signs a fact and files it, locked, under a name that is the same on every attempt. */
+    async recordStatement({ policy, ...statement }: OfPolicy & NewStatement): Promise<StatementRef> {
+      return asked(`write the statement ${statement.scope}/${statement.name}`, async () =>
+        record(ledgerOf(policy, clients), time, await signerOf(policy, policy.ledger.signingKey), statement),
+      );
+    },
+
+    /** Seals every statement that no seal lists yet, together with what became of each slot of the night. */
+    async sealNight({
+      policy,
+      slot,
+      night,
+    }: OfPolicy & { readonly slot: Instant; readonly night: NightFact }): Promise<SealRef> {
+      if (slot !== night.slot)
+        throw failure('LedgerRefused', `The night of ${night.slot} cannot be sealed for the slot ${slot}.`);
+      return asked(`seal the night ${slot}`, async () => {
+        const signer = await signerOf(policy, policy.ledger.signingKey);
+        const ledger = ledgerOf(policy, clients);
+        return seal({ ledger, time, signer, formerSigner: (key) => formerSigner(policy, key) }, night);
+      });
+    },
+
+    /** AWS's time, in whole seconds: what retention is decided by. */
+    async awsNow({ policy }: OfPolicy): Promise<Instant> {
+      return asked('read the time of AWS', async () => instantOf(await time.ask(ledgerOf(policy, clients))));
+    },
+  };
+}
+
+export type LedgerReader = ReturnType<typeof createLedgerReader>;
+
+/** Reads the ledger, for people and reports. Needs no right to write or to sign. */
+export function createLedgerReader({ clients }: { readonly clients: Pick<LedgerClients, 's3' | 'forget'> }) {
+  async function asked<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      return refuse(error, { doing, otherwise: 'LedgerRefused', forget: () => clients.forget() });
+    }
+  }
+
+  return {
+    async listStatements({ policy, ...period }: OfPolicy & read.Period): Promise<read.ListedStatement[]> {
+      return asked('list the statements', () => read.listStatements(ledgerOf(policy, clients), period));
+    },
+    async readStatement({
+      policy,
+      key,
+      versionId,
+    }: OfPolicy & { readonly key: string; readonly versionId?: string }): Promise<read.ReadStatement> {
+      return asked(`read the statement ${key}`, () =>
+        read.readStatement(ledgerOf(policy, clients), key, versionId),
+      );
+    },
+    async listSeals({ policy, ...period }: OfPolicy & read.Period): Promise<read.ListedSeal[]> {
+      return asked('list the seals', () => read.listSeals(ledgerOf(policy, clients), period));
+    },
+    async exportEvidence({
+      policy,
+      ...what
+    }: OfPolicy & read.Period & { readonly out: string }): Promise<ExportDescription> {
+      return asked(`export the evidence to ${what.out}`, () =>
+        read.exportEvidence(ledgerOf(policy, clients), what),
+      );
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { GetObjectRetentionCommand, PutObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
+import { isNamed } from '../aws/errors.ts';
+import { failure } from '../failures.ts';
+import { instantOf, writtenAt } from './aws-time.ts';
+import { inLedger } from './ledger.ts';
+import type { AwsTime } from './aws-time.ts';
+import type { Ledger } from './ledger.ts';
+
+const ENVELOPE_TYPE = 'application/vnd.dsse.envelope.v1+json';
+
+/** Added to what is asked for, so that the seconds between asking for the time and storing the object need no second call. */
+const SLACK_SECONDS = 3600;
+
+/**
+ * Stores an object that cannot exist yet, locked in compliance mode, and reads the lock back.
+ * @returns undefined when something is already there under `key`; nothing was written then.
+ */
+export async function putOnce(
+  ledger: Ledger,
+  time: AwsTime,
+  key: string,
+  bytes: Buffer,
+): Promise<{ versionId: string } | undefined> {
+  const now = await time.estimate(ledger);
+  try {
+    const { VersionId } = await ledger.s3.send(
+      new PutObjectCommand({
+        ...inLedger(ledger),
+        Key: key,
+        Body: bytes,
+        ContentType: ENVELOPE_TYPE,
+        ChecksumSHA256: createHash('sha256').update(bytes).digest('base64'),
+        IfNoneMatch: '*',
+        ObjectLockMode: 'COMPLIANCE',
+        ObjectLockRetainUntilDate: after(now, ledger.keepSeconds + SLACK_SECONDS),
+      }),
+    );
+    if (VersionId === undefined) throw unversioned(ledger);
+    await requireLocked(ledger, key, VersionId);
+    return { versionId: VersionId };
+  } catch (error) {
+    if (isNamed(error, 'PreconditionFailed', 'ConditionalRequestConflict')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads the lock of one version back and lengthens it when it is shorter than the policy demands, counted from S3's date of the object.
+ * A proposal made with an old notion of the time ends up right this way, and never too long.
+ */
+export async function requireLocked(ledger: Ledger, key: string, versionId: string): Promise<void> {
+  const until = after(await writtenAt(ledger, key, versionId), ledger.keepSeconds);
+  if (await isLockedUntil(ledger, key, versionId, until)) return;
+  await ledger.s3.send(
+    new PutObjectRetentionCommand({
+      ...inLedger(ledger),
+      Key: key,
+      VersionId: versionId,
+      Retention: { Mode: 'COMPLIANCE', RetainUntilDate: until },
+    }),
+  );
+  if (await isLockedUntil(ledger, key, versionId, until)) return;
+  throw failure(
+    'LedgerRefused',
+    `${ledger.bucket}/${key} is not locked in compliance mode until ${instantOf(until)}. Check the Object Lock settings of the bucket.`,
+    { bucket: ledger.bucket, key, versionId },
+  );
+}
+
+async function isLockedUntil(ledger: Ledger, key: string, versionId: string, until: Date): Promise<boolean> {
+  try {
+    const { Retention } = await ledger.s3.send(
+      new GetObjectRetentionCommand({ ...inLedger(ledger), Key: key, VersionId: versionId }),
+    );
+    const lockedUntil = Retention?.RetainUntilDate?.getTime() ?? 0;
+    return Retention?.Mode === 'COMPLIANCE' && lockedUntil >= until.getTime();
+  } catch (error) {
+    if (isNamed(error, 'NoSuchObjectLockConfiguration')) return false;
+    throw error;
+  }
+}
+
+export function unversioned({ bucket }: Ledger): Error {
+  return failure(
+    'LedgerRefused',
+    `The bucket ${bucket} keeps no versions. The ledger needs a bucket created with Object Lock.`,
+    { bucket },
+  );
+}
+
+function after(instant: Date, seconds: number): Date {
+  return new Date(instant.getTime() + seconds * 1000);
+}
