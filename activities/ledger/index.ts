@@ -16,7 +16,7 @@ import type { ExportDescription } from '../../evidence/export-folder.ts';
 import type { LedgerClients } from './ledger.ts';
 import type { NewStatement } from './statements.ts';
 
-export { getFingerprint, putFingerprint } from './fingerprints.ts';
+export { createFingerprintStore, findFingerprint, getFingerprint, putFingerprint } from './fingerprints.ts';
 export { ledgerOf } from './ledger.ts';
 export type { Ledger, LedgerClients } from './ledger.ts';
 export type { ListedSeal, ListedStatement, Period, ReadStatement } from './read.ts';

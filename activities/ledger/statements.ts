@@ -7,6 +7,7 @@ import { findObject, readVersion } from './versions.ts';
 import { putOnce, requireLocked } from './worm.ts';
 import { instantOf } from './aws-time.ts';
 import type { Fact, StatementRef } from '../../domain/facts.ts';
+import type { Instant } from '../../domain/units.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { Subject } from '../../evidence/statement.ts';
 import type { AwsTime } from './aws-time.ts';
@@ -17,8 +18,11 @@ export interface NewStatement {
   readonly scope: string;
   /** Different for every fact of one scope and day; the same on every attempt, for example `drill-2026-11-21T02:30:00Z`. */
   readonly name: string;
+  /** Decides the day that the statement is filed under; default: the slot of the fact, else the day of writing. */
+  readonly slot?: Instant;
   readonly fact: Fact;
-  readonly subjects: readonly Subject[];
+  /** Default: the place of the statement itself. */
+  readonly subjects?: readonly Subject[];
 }
 
 /**
@@ -33,11 +37,11 @@ export async function recordStatement(
   ledger: Ledger,
   time: AwsTime,
   signer: Signer,
-  { scope, name, fact, subjects }: NewStatement,
+  { scope, name, slot, fact, subjects = [] }: NewStatement,
 ): Promise<StatementRef> {
   const place = safePath(scope, name);
   const payload = statementBytes(statementOf(fact, { scope, name }, subjects));
-  const [today, ...earlier] = daysOf(fact, await time.estimate(ledger));
+  const [today, ...earlier] = daysOf(slot ?? slotOf(fact), await time.estimate(ledger));
   // An earlier attempt may have filed it under a day that has passed since.
   for (const day of earlier) {
     const adopted = await adopt(ledger, keyOf(day, place), fact, payload);
@@ -53,14 +57,16 @@ export async function recordStatement(
 }
 
 /** The day to file under, then the days under which an earlier attempt may have filed. */
-function daysOf(fact: Fact, now: Date): [string, ...string[]] {
+function daysOf(slot: Instant | undefined, now: Date): [string, ...string[]] {
   const today = instantOf(now).slice(0, 10);
-  if ('slot' in fact) {
-    const age = now.getTime() - Date.parse(fact.slot);
-    const day = fact.slot.slice(0, 10);
-    return Math.abs(age) < LATEST_DAYS * DAY_MS ? [day] : [today, day];
-  }
-  return [today, instantOf(new Date(now.getTime() - DAY_MS)).slice(0, 10)];
+  if (slot === undefined) return [today, instantOf(new Date(now.getTime() - DAY_MS)).slice(0, 10)];
+  const age = now.getTime() - Date.parse(slot);
+  const day = slot.slice(0, 10);
+  return Math.abs(age) < LATEST_DAYS * DAY_MS ? [day] : [today, day];
+}
+
+function slotOf(fact: Fact): Instant | undefined {
+  return 'slot' in fact ? fact.slot : undefined;
 }
 
 const keyOf = (day: string, place: string): string => `statements/${day}/${place}.json`;
