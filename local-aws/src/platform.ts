@@ -41,8 +41,11 @@ export interface Journal<E> {
   /** Entries found at open, oldest first. Handed out once, so that they can be collected. */
   replay(): E[];
   append(entry: E): Promise<void>;
-  /** Replaces the whole content atomically. Appends that are under way are kept in order. */
-  compact(entries: readonly E[]): Promise<void>;
+  /**
+   * Replaces the whole content atomically. `entries` is called while nothing is being written; appends that wait then
+   * are written after it, even when `entries` already knows them: replaying an entry twice must do no harm.
+   */
+  compact(entries: () => readonly E[]): Promise<void>;
   readonly lines: number;
   close(): Promise<void>;
 }
@@ -108,7 +111,13 @@ export interface KeyAccess {
 
 export interface SecretAccess {
   /** Makes or replaces a managed secret; the name has the form `rds!db-<resource id>`. Resolves to its ARN. */
-  putManaged(accountId: string, region: string, name: string, value: object, kmsKeyArn?: string): Promise<string>;
+  putManaged(
+    accountId: string,
+    region: string,
+    name: string,
+    value: object,
+    kmsKeyArn?: string,
+  ): Promise<string>;
   /** The current value, or undefined when there is no such secret. */
   read(arn: string): string | undefined;
   /** Deletes at once, without recovery window; unknown ARNs are ignored. */
@@ -167,7 +176,7 @@ export interface RoleAccess {
 /** One decision or happening, readable at GET /events. */
 export interface EventEntry {
   readonly at: string;
-  readonly kind: 'call' | 'denied' | 'fault' | 'clock' | 'damage' | 'service';
+  readonly kind: 'call' | 'allowed' | 'denied' | 'fault' | 'clock' | 'damage' | 'service';
   readonly service?: string | undefined;
   readonly operation?: string | undefined;
   readonly accountId?: string | undefined;
@@ -191,7 +200,11 @@ export interface Events {
 /** Routes and status blocks of the admin endpoint. */
 export interface AdminRegistry {
   /** `handle` gets the JSON body (or query as strings) and returns JSON; throw AdminRefusal for a 4xx. */
-  route(method: 'GET' | 'POST' | 'DELETE', path: string, handle: (input: Record<string, unknown>) => Promise<unknown>): void;
+  route(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    handle: (input: Record<string, unknown>) => Promise<unknown>,
+  ): void;
   /** Adds `name` to GET /status. */
   status(name: string, describe: () => unknown): void;
 }

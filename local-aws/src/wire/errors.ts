@@ -38,8 +38,10 @@ export function accessDenied(service: string, message: string): AwsError {
   if (service === 'kms' || service === 'secretsmanager') {
     return new AwsError({ code: 'AccessDeniedException', status: 400, message, service });
   }
-  if (service === 'backup') return new AwsError({ code: 'AccessDeniedException', status: 403, message, service });
-  if (service === 'ec2') return new AwsError({ code: 'UnauthorizedOperation', status: 403, message, service });
+  if (service === 'backup')
+    return new AwsError({ code: 'AccessDeniedException', status: 403, message, service });
+  if (service === 'ec2')
+    return new AwsError({ code: 'UnauthorizedOperation', status: 403, message, service });
   return new AwsError({ code: 'AccessDenied', status: 403, message, service });
 }
 
@@ -50,9 +52,15 @@ export function notImplemented(service: string, what: string): AwsError {
 }
 
 /** Refuses input members that a handler does not understand, where ignoring them would mislead. */
-export function refuseMembers(service: string, operation: string, input: object, names: readonly string[]): void {
+export function refuseMembers(
+  service: string,
+  operation: string,
+  input: object,
+  names: readonly string[],
+): void {
   for (const name of names) {
     const value = (input as Record<string, unknown>)[name];
-    if (value !== undefined && value !== null && value !== false) throw notImplemented(service, `${operation} with ${name}`);
+    if (value !== undefined && value !== null && value !== false)
+      throw notImplemented(service, `${operation} with ${name}`);
   }
 }

@@ -57,7 +57,7 @@ export type AnyHandler = (input: never, call: Call) => Promise<object>;
 export function defineService<M extends object>(spec: {
   readonly name: string;
   readonly module: M;
-  readonly handlers: Handlers<M>;
+  readonly handlers: NoInfer<Handlers<M>>;
   readonly close?: () => Promise<void>;
 }): Service {
   const { name, module, close } = spec;

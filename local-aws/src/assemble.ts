@@ -1,0 +1,97 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Logger } from 'pino';
+import { createAdmin, type Admin } from './admin.ts';
+import { createAuthorizer, type Authorizer } from './auth/authorize.ts';
+import { createKeyStore, type KeyStore } from './auth/key-store.ts';
+import { createClock } from './clock/clock.ts';
+import { createPace, type PaceSettings } from './clock/pace.ts';
+import { createNetworks, type Networks } from './ec2/networks.ts';
+import { createEvents } from './events.ts';
+import { createFaults, type FaultEngine } from './faults/faults.ts';
+import { createRoleAccess, createRoleBook, type RoleBook } from './iam/roles.ts';
+import { openJournal, type JournalOptions } from './journal/journal.ts';
+import { openTable, type TableLine } from './journal/table.ts';
+import { createKeyAccess } from './kms/access.ts';
+import { createKeyRing, type KeyRing } from './kms/keys.ts';
+import type { EventEntry, Journal, Platform, Table } from './platform.ts';
+import { createSecretAccess, createSecretStore, type SecretStore } from './secretsmanager/secrets.ts';
+import { createTasks } from './tasks.ts';
+
+/** Everything below the services, and the books that only its own services open. */
+export interface Assembly {
+  readonly platform: Platform;
+  readonly admin: Admin;
+  readonly faults: FaultEngine;
+  readonly keyStore: KeyStore;
+  readonly authorizer: Authorizer;
+  readonly roles: RoleBook;
+  readonly ring: KeyRing;
+  readonly secretStore: SecretStore;
+  readonly networks: Networks;
+  /** Ends background work and closes all journals. */
+  stop(): Promise<void>;
+}
+
+export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Assembly {
+  const journals = new Map<string, Journal<unknown>>();
+  const journal = <E>(name: string, options?: JournalOptions): Journal<E> => {
+    if (journals.has(name)) throw new Error(`The journal '${name}' is open already.`);
+    const path = join(stateDir, `${name}.journal`);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+    const opened = openJournal<E>(path, options);
+    journals.set(name, opened as Journal<unknown>);
+    return opened;
+  };
+  const table = <V>(name: string): Table<V> => openTable(journal<TableLine<V>>(name));
+
+  const clock = createClock(table('clock'), log);
+  const tasks = createTasks(log);
+  const events = createEvents(journal<EventEntry>('events', { durable: false }), clock, (err) =>
+    log.error({ err }, 'events could not be written'),
+  );
+  const keyStore = createKeyStore(table('auth/credentials'), table('auth/accounts'));
+  const roles = createRoleBook(table('iam/roles'));
+  const authorizer = createAuthorizer(roles, events, clock);
+  const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), clock);
+  const keys = createKeyAccess(ring, authorizer.decide);
+  const secretStore = createSecretStore(table('secretsmanager/secrets'), clock);
+  const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'));
+  const admin = createAdmin(log);
+  clock.onTick('kms key deletion', () => ring.sweep(), 5000);
+  clock.onTick('secret deletion', () => secretStore.sweep(), 5000);
+
+  const platform: Platform = {
+    stateDir,
+    clock,
+    pace: createPace(pace),
+    journal,
+    table,
+    tasks,
+    authorize: authorizer.authorize,
+    keys,
+    secrets: createSecretAccess(secretStore, keys, clock),
+    networks,
+    roles: createRoleAccess(roles, authorizer.authorize),
+    events,
+    admin,
+    log,
+    accountIds: () => keyStore.accounts().map(({ id }) => id),
+  };
+  return {
+    platform,
+    admin,
+    faults: createFaults(events),
+    keyStore,
+    authorizer,
+    roles,
+    ring,
+    secretStore,
+    networks,
+    async stop() {
+      await tasks.stop();
+      await clock.stop();
+      for (const opened of journals.values()) await opened.close();
+    },
+  };
+}

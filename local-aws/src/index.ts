@@ -1,0 +1,116 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { pino, type Logger } from 'pino';
+import { registerAdminRoutes } from './admin-routes.ts';
+import { assemble, type Assembly } from './assemble.ts';
+import type { AccessKey, AccountSpec } from './auth/key-store.ts';
+import type { PaceSettings } from './clock/pace.ts';
+import { ec2Service } from './ec2/service.ts';
+import { iamService } from './iam/service.ts';
+import { kmsService } from './kms/service.ts';
+import { secretsService } from './secretsmanager/service.ts';
+import { createAwsServer, listenOnLoopback } from './server.ts';
+import { openStateFolder } from './state-folder.ts';
+import { stsService } from './sts/service.ts';
+import type { Service } from './wire/handlers.ts';
+
+export interface LocalAwsOptions {
+  readonly stateDir: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly adminPort: number;
+  readonly accounts: readonly AccountSpec[];
+  /** Real seconds per AWS second and single durations; default: a restore takes less than a second. */
+  readonly pace?: PaceSettings;
+  readonly log?: Logger;
+}
+
+export interface LocalAws {
+  /** For AWS_ENDPOINT_URL. */
+  readonly endpoint: string;
+  readonly adminEndpoint: string;
+  /** Administrator keys by account id; the same after a restart. */
+  readonly accounts: Readonly<Record<string, AccessKey>>;
+  close(): Promise<void>;
+}
+
+/** Starts AWS on this computer, with the state that it finds in `stateDir`. */
+export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws> {
+  const log = options.log ?? pino({ name: 'local-aws', level: 'warn' });
+  const folder = openStateFolder(options.stateDir);
+  let assembly: Assembly | undefined;
+  let services: readonly Service[] = [];
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map(stopServer));
+    for (const service of services) await service.close?.();
+    await assembly?.stop();
+    rmSync(join(folder.path, STATUS_FILE), { force: true });
+    folder.release();
+  };
+  try {
+    assembly = assemble(folder.path, options.pace ?? {}, log);
+    await assembly.keyStore.ensureAccounts(options.accounts);
+    services = await createServices(assembly);
+    registerAdminRoutes(assembly);
+    const { keyStore, faults, platform, admin } = assembly;
+    const { server } = createAwsServer({
+      services,
+      keys: keyStore,
+      clock: platform.clock,
+      events: platform.events,
+      faults,
+      log,
+    });
+    servers.push(server, admin.server);
+    const endpoint = await listenOnLoopback(server, options.port, 'AWS endpoint');
+    const adminEndpoint = await listenOnLoopback(admin.server, options.adminPort, 'admin endpoint');
+    const accounts = Object.fromEntries(keyStore.accounts().map(({ id, key }) => [id, key]));
+    admin.status('server', () => ({ endpoint, adminEndpoint, pid: process.pid, stateDir: folder.path }));
+    const status = JSON.stringify(
+      { endpoint, adminEndpoint, pid: process.pid, accounts: keyStore.accounts() },
+      undefined,
+      2,
+    );
+    writeFileSync(join(folder.path, STATUS_FILE), `${status}\n`, { mode: 0o600 });
+    let closing: Promise<void> | undefined;
+    return { endpoint, adminEndpoint, accounts, close: () => (closing ??= close()) };
+  } catch (err) {
+    await close();
+    throw err;
+  }
+}
+
+/** Where a running server says how to reach it; holds secrets, mode 0600. */
+export const STATUS_FILE = 'status.json';
+
+async function createServices({
+  platform,
+  roles,
+  keyStore,
+  authorizer,
+  ring,
+  secretStore,
+  networks,
+}: Assembly): Promise<Service[]> {
+  const { clock, events, keys } = platform;
+  const { authorize, decide } = authorizer;
+  return [
+    stsService({ roles, keys: keyStore, clock, events, decide }),
+    iamService({ roles, clock, authorize }),
+    kmsService({ ring, clock, authorize }),
+    secretsService({ store: secretStore, keys, clock, authorize }),
+    ec2Service({ networks, authorize }),
+  ];
+}
+
+async function stopServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    // Answers under way get a moment; then their connections are cut.
+    setTimeout(() => server.closeAllConnections(), 500).unref();
+  });
+}

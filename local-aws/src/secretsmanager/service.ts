@@ -1,0 +1,253 @@
+import * as SM from '@aws-sdk/client-secrets-manager';
+import type { Authorizer } from '../auth/authorize.ts';
+import { KeyNotUsable, type Clock, type KeyAccess } from '../platform.ts';
+import { notImplemented, refuseMembers } from '../wire/errors.ts';
+import { defineService, type Call, type Service } from '../wire/handlers.ts';
+import { newVersion, type SecretRecord, type SecretStore, type SecretVersion } from './secrets.ts';
+
+export interface SecretsParts {
+  readonly store: SecretStore;
+  readonly keys: KeyAccess;
+  readonly clock: Clock;
+  readonly authorize: Authorizer['authorize'];
+}
+
+const DAY_MS = 86_400_000;
+
+export function secretsService({ store, keys, clock, authorize }: SecretsParts): Service {
+  const existing = (reference: string | undefined, call: Call, action: string): SecretRecord => {
+    const secret = store.find(reference ?? '', call);
+    const arn =
+      secret?.arn ?? `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${reference ?? ''}`;
+    authorize(call, action, arn, {}, { ownerAccountId: secret?.accountId ?? call.accountId });
+    if (!secret)
+      throw new SM.ResourceNotFoundException({
+        message: "Secrets Manager can't find the specified secret.",
+        $metadata: {},
+      });
+    return secret;
+  };
+  const alive = (secret: SecretRecord): SecretRecord => {
+    if (secret.deletedAt === undefined) return secret;
+    throw new SM.InvalidRequestException({
+      message: "You can't perform this operation on the secret because it was marked for deletion.",
+      $metadata: {},
+    });
+  };
+  const decryptable = (secret: SecretRecord, call: Call): void => {
+    if (secret.kmsKeyId === undefined) return;
+    try {
+      keys.requireUsable(secret.kmsKeyId, call, ['kms:Decrypt']);
+    } catch (err) {
+      if (!(err instanceof KeyNotUsable)) throw err;
+      throw new SM.DecryptionFailure({
+        message: `Secrets Manager can't decrypt the secret value: ${err.message}`,
+        $metadata: {},
+      });
+    }
+  };
+
+  return defineService({
+    name: 'secretsmanager',
+    module: SM,
+    handlers: {
+      async CreateSecret(input, call) {
+        refuseMembers('secretsmanager', 'CreateSecret', input, ['AddReplicaRegions', 'Type']);
+        const name = input.Name ?? '';
+        authorize(
+          call,
+          'secretsmanager:CreateSecret',
+          `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${name}`,
+        );
+        if (!/^[\w/+=.@!-]{1,512}$/.test(name)) {
+          throw new SM.InvalidParameterException({ message: `Invalid name '${name}'.`, $metadata: {} });
+        }
+        const version = versionOf(input.SecretString, input.SecretBinary, input.ClientRequestToken);
+        const known = store.find(name, call);
+        if (known) {
+          const replay = known.versions.find(({ id }) => id === input.ClientRequestToken);
+          if (replay) return { ARN: known.arn, Name: name, VersionId: replay.id };
+          throw new SM.ResourceExistsException({
+            message: `The operation failed because the secret ${name} already exists.`,
+            $metadata: {},
+          });
+        }
+        const kmsKeyId = input.KmsKeyId ?? (await keys.managed('secretsmanager', call)).arn;
+        const secret = store.create(call, name, {
+          description: input.Description,
+          kmsKeyId,
+          tags: (input.Tags ?? []).map(({ Key, Value }) => ({ Key: Key ?? '', Value: Value ?? '' })),
+          versions: version ? [version] : [],
+        });
+        await store.put(secret);
+        return { ARN: secret.arn, Name: name, VersionId: version?.id };
+      },
+      async GetSecretValue({ SecretId, VersionId, VersionStage }, call) {
+        const secret = alive(existing(SecretId, call, 'secretsmanager:GetSecretValue'));
+        const version = pick(secret, VersionId, VersionStage);
+        if (!version) {
+          const wanted = VersionId ?? VersionStage ?? 'AWSCURRENT';
+          throw new SM.ResourceNotFoundException({
+            message: `Secrets Manager can't find the specified secret value for: ${wanted}`,
+            $metadata: {},
+          });
+        }
+        decryptable(secret, call);
+        return {
+          ARN: secret.arn,
+          Name: secret.name,
+          VersionId: version.id,
+          VersionStages: stagesOf(secret, version),
+          CreatedDate: new Date(version.createdAt),
+          SecretString: version.text,
+          SecretBinary: version.binary === undefined ? undefined : Buffer.from(version.binary, 'base64'),
+        };
+      },
+      async PutSecretValue(input, call) {
+        refuseMembers('secretsmanager', 'PutSecretValue', input, ['VersionStages', 'RotationToken']);
+        const secret = alive(existing(input.SecretId, call, 'secretsmanager:PutSecretValue'));
+        const version = versionOf(input.SecretString, input.SecretBinary, input.ClientRequestToken);
+        if (!version)
+          throw new SM.InvalidRequestException({
+            message: 'You must provide either SecretString or SecretBinary.',
+            $metadata: {},
+          });
+        decryptable(secret, call);
+        await store.put({
+          ...secret,
+          versions: [version, ...secret.versions].slice(0, 2),
+          changedAt: clock.now().toISOString(),
+        });
+        return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: ['AWSCURRENT'] };
+      },
+      async DescribeSecret({ SecretId }, call) {
+        const secret = existing(SecretId, call, 'secretsmanager:DescribeSecret');
+        return {
+          ...listing(secret),
+          VersionIdsToStages: Object.fromEntries(
+            secret.versions.map((version) => [version.id, stagesOf(secret, version)]),
+          ),
+        };
+      },
+      async ListSecrets(input, call) {
+        authorize(call, 'secretsmanager:ListSecrets', '*', {}, { ownerAccountId: call.accountId });
+        const unknown = (input.Filters ?? []).find(({ Key }) => Key !== 'name');
+        if (unknown)
+          throw notImplemented('secretsmanager', `ListSecrets with the filter ${unknown.Key ?? ''}`);
+        const prefixes = (input.Filters ?? []).flatMap(({ Values }) => Values ?? []);
+        const found = store
+          .list(call)
+          .filter(
+            ({ name, deletedAt }) =>
+              prefixes.every((prefix) => name.startsWith(prefix)) &&
+              (deletedAt === undefined || input.IncludePlannedDeletion === true),
+          );
+        const start = input.NextToken === undefined ? 0 : Number(input.NextToken);
+        const end = start + (input.MaxResults ?? 100);
+        return {
+          SecretList: found.slice(start, end).map(listing),
+          ...(end < found.length ? { NextToken: String(end) } : {}),
+        };
+      },
+      async DeleteSecret({ SecretId, ForceDeleteWithoutRecovery, RecoveryWindowInDays }, call) {
+        const secret = store.find(SecretId ?? '', call);
+        if (!secret && ForceDeleteWithoutRecovery) {
+          // As AWS: forced deletion of an unknown secret succeeds.
+          const arn = `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${SecretId ?? ''}`;
+          authorize(call, 'secretsmanager:DeleteSecret', arn);
+          return { ARN: arn, Name: SecretId, DeletionDate: clock.now() };
+        }
+        const known = existing(SecretId, call, 'secretsmanager:DeleteSecret');
+        if (ForceDeleteWithoutRecovery && RecoveryWindowInDays !== undefined) {
+          throw new SM.InvalidParameterException({
+            message: 'Give either ForceDeleteWithoutRecovery or RecoveryWindowInDays.',
+            $metadata: {},
+          });
+        }
+        if (known.owningService !== undefined) {
+          throw new SM.InvalidRequestException({
+            message: `The secret is managed by ${known.owningService}; delete its owner instead.`,
+            $metadata: {},
+          });
+        }
+        if (ForceDeleteWithoutRecovery) {
+          await store.remove(known);
+          return { ARN: known.arn, Name: known.name, DeletionDate: clock.now() };
+        }
+        const days = RecoveryWindowInDays ?? 30;
+        if (days < 7 || days > 30)
+          throw new SM.InvalidParameterException({
+            message: 'RecoveryWindowInDays must be between 7 and 30.',
+            $metadata: {},
+          });
+        const DeletionDate = new Date(clock.now().getTime() + days * DAY_MS);
+        await store.put({ ...known, deletedAt: DeletionDate.toISOString() });
+        return { ARN: known.arn, Name: known.name, DeletionDate };
+      },
+      async RestoreSecret({ SecretId }, call) {
+        const secret = existing(SecretId, call, 'secretsmanager:RestoreSecret');
+        await store.put({ ...secret, deletedAt: undefined });
+        return { ARN: secret.arn, Name: secret.name };
+      },
+      async TagResource({ SecretId, Tags = [] }, call) {
+        const secret = alive(existing(SecretId, call, 'secretsmanager:TagResource'));
+        const added = new Map(Tags.map(({ Key, Value }) => [Key ?? '', Value ?? '']));
+        const kept = secret.tags.filter(({ Key }) => !added.has(Key));
+        await store.put({
+          ...secret,
+          tags: [...kept, ...[...added].map(([Key, Value]) => ({ Key, Value }))],
+        });
+        return {};
+      },
+    },
+  });
+
+  function versionOf(
+    text: string | undefined,
+    binary: Uint8Array | undefined,
+    token: string | undefined,
+  ): SecretVersion | undefined {
+    if (text === undefined && binary === undefined) return undefined;
+    if (text !== undefined && binary !== undefined) {
+      throw new SM.InvalidParameterException({
+        message: 'Give either SecretString or SecretBinary.',
+        $metadata: {},
+      });
+    }
+    return newVersion(
+      clock,
+      text,
+      binary === undefined ? undefined : Buffer.from(binary).toString('base64'),
+      token,
+    );
+  }
+}
+
+function pick(
+  secret: SecretRecord,
+  id: string | undefined,
+  stage: string | undefined,
+): SecretVersion | undefined {
+  const byStage = secret.versions[stage === 'AWSPREVIOUS' ? 1 : 0];
+  if (id === undefined)
+    return stage === undefined || stage === 'AWSCURRENT' || stage === 'AWSPREVIOUS' ? byStage : undefined;
+  return secret.versions.find((version) => version.id === id);
+}
+
+function stagesOf(secret: SecretRecord, version: SecretVersion): string[] {
+  return [secret.versions[0] === version ? 'AWSCURRENT' : 'AWSPREVIOUS'];
+}
+
+function listing(secret: SecretRecord): SM.SecretListEntry {
+  return {
+    ARN: secret.arn,
+    Name: secret.name,
+    Description: secret.description,
+    KmsKeyId: secret.kmsKeyId,
+    CreatedDate: new Date(secret.createdAt),
+    LastChangedDate: new Date(secret.changedAt),
+    Tags: [...secret.tags],
+    OwningService: secret.owningService,
+    ...(secret.deletedAt === undefined ? {} : { DeletedDate: new Date(secret.deletedAt) }),
+  };
+}

@@ -1,0 +1,294 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { pipeline } from 'node:stream/promises';
+import { authenticate } from './auth/authenticate.ts';
+import type { Credential, KeyStore } from './auth/key-store.ts';
+import { readClaim, type SignatureClaim } from './auth/sigv4.ts';
+import type { FaultEngine } from './faults/faults.ts';
+import type { Clock, Events } from './platform.ts';
+import { describeError, endpointFor, findOperation, invoke, type Endpoint } from './wire/dispatch.ts';
+import { awsError } from './wire/errors.ts';
+import type { Call, Service } from './wire/handlers.ts';
+import { readRequest } from './wire/incoming.ts';
+import type { WireError, WireRequest, WireResponse } from './wire/protocol.ts';
+import { isStream } from './wire/rest-bindings.ts';
+
+export interface ServerParts {
+  readonly services: readonly Service[];
+  readonly keys: KeyStore;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly faults: FaultEngine;
+  readonly log: Logger;
+}
+
+export interface AwsServer {
+  readonly server: Server;
+  readonly endpoints: readonly Endpoint[];
+}
+
+const LOOPBACK_HOST = /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+
+/** The AWS endpoint: authenticates, routes, runs the handler, writes the answer, leaves a trail. */
+export function createAwsServer(parts: ServerParts): AwsServer {
+  const endpoints = parts.services.map(endpointFor);
+  const byName = new Map(endpoints.map((endpoint) => [endpoint.service.name, endpoint]));
+  const serve = (message: IncomingMessage, response: ServerResponse): void => {
+    void new Exchange(parts, byName, message, response).run();
+  };
+  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 0 }, serve);
+  // S3 uploads ask first; the answer to a refused one comes before its body.
+  server.on('checkContinue', serve);
+  return { server, endpoints };
+}
+
+class Exchange {
+  private readonly requestId = randomUUID();
+  private readonly parts: ServerParts;
+  private readonly endpoints: ReadonlyMap<string, Endpoint>;
+  private readonly message: IncomingMessage;
+  private readonly response: ServerResponse;
+
+  constructor(
+    parts: ServerParts,
+    endpoints: ReadonlyMap<string, Endpoint>,
+    message: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    this.parts = parts;
+    this.endpoints = endpoints;
+    this.message = message;
+    this.response = response;
+  }
+
+  async run(): Promise<void> {
+    let endpoint: Endpoint | undefined;
+    let call: Call | undefined;
+    try {
+      const request = this.withContinue(readRequest(this.message));
+      const claim = this.claim(request);
+      endpoint = this.endpoints.get(claim.service);
+      if (!endpoint)
+        throw awsError({
+          code: 'NotImplemented',
+          status: 501,
+          message: `local-aws has no service '${claim.service}'.`,
+        });
+      const credential = authenticate(
+        request,
+        claim,
+        await payloadHash(request, claim),
+        this.parts.keys,
+        this.parts.clock.real(),
+      );
+      const found = await findOperation(endpoint, request);
+      call = this.call(claim, credential, found.operation.name);
+      const fault = await this.parts.faults.before(call);
+      if (fault) return await this.misbehave(endpoint, call, fault);
+      const answer = await invoke(endpoint, found, request, call);
+      const late = this.parts.faults.after(call);
+      if (late) return await this.misbehave(endpoint, call, late);
+      this.record(call, answer.status);
+      await this.send(answer);
+    } catch (thrown) {
+      await this.sendError(endpoint, call, thrown);
+    }
+  }
+
+  private claim(request: WireRequest): SignatureClaim {
+    const host = request.headers['host'] ?? '';
+    if (!LOOPBACK_HOST.test(host)) {
+      throw awsError({
+        code: 'AccessDenied',
+        status: 403,
+        message: `local-aws answers on loopback only, not as '${host}'.`,
+      });
+    }
+    const claim = readClaim(request);
+    if (!claim)
+      throw awsError({
+        code: 'MissingAuthenticationToken',
+        status: 403,
+        message: 'The request carries no AWS signature (version 4).',
+      });
+    return claim;
+  }
+
+  private call(claim: SignatureClaim, credential: Credential, operation: string): Call {
+    return {
+      accountId: credential.accountId,
+      region: claim.region,
+      principalArn: credential.principalArn,
+      requestId: this.requestId,
+      sourceIp: (this.message.socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:/, ''),
+      service: claim.service,
+      operation,
+      sessionPolicy: credential.sessionPolicy,
+      accessKeyId: credential.accessKeyId,
+    };
+  }
+
+  /** The body is asked for only when somebody starts to read it. */
+  private withContinue<R extends WireRequest & { whole: () => Promise<Buffer> }>(request: R): R {
+    if (request.headers['expect']?.toLowerCase() !== '100-continue') return request;
+    let asked = false;
+    const ask = (): void => {
+      if (!asked) this.response.writeContinue();
+      asked = true;
+    };
+    return {
+      ...request,
+      whole: () => (ask(), request.whole()),
+      body: () => (ask(), request.body()),
+      stream: () => (ask(), request.stream()),
+    };
+  }
+
+  private async sendError(
+    endpoint: Endpoint | undefined,
+    call: Call | undefined,
+    thrown: unknown,
+  ): Promise<void> {
+    const described = endpoint ? describeError(endpoint, thrown) : plainError(thrown);
+    if (!described) this.parts.log.error({ err: thrown, call }, 'handler failed');
+    const error: WireError = described ?? {
+      status: 500,
+      code: endpoint?.service.name === 's3' ? 'InternalError' : 'InternalFailure',
+      message: 'local-aws failed while it handled this request; its log says why.',
+    };
+    this.record(call, error.status, error);
+    if (this.response.headersSent || this.response.destroyed) {
+      this.response.destroy();
+      return;
+    }
+    const answer = endpoint
+      ? endpoint.protocol.fail(error, this.requestId)
+      : plainAnswer(error, this.requestId);
+    const body = this.message.method === 'HEAD' ? undefined : answer.body;
+    await this.send({ ...answer, body }).catch((err: unknown) =>
+      this.parts.log.warn({ err }, 'could not send an error answer'),
+    );
+  }
+
+  private async send({ status, headers, body }: WireResponse): Promise<void> {
+    const { response } = this;
+    // A body that nobody read must not be taken for the next request.
+    if (!this.message.complete) response.setHeader('connection', 'close');
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    response.statusCode = status;
+    if (isStream(body)) {
+      await pipeline(body, response);
+    } else {
+      if (body !== undefined && response.getHeader('content-length') === undefined)
+        response.setHeader('content-length', Buffer.byteLength(body));
+      response.end(body);
+    }
+    if (!this.message.complete) this.message.resume();
+  }
+
+  private async misbehave(
+    endpoint: Endpoint,
+    call: Call,
+    fault: NonNullable<Awaited<ReturnType<FaultEngine['before']>>>,
+  ): Promise<void> {
+    switch (fault.kind) {
+      case 'drop':
+        this.record(call, 0, { status: 0, code: 'fault:drop', message: '' });
+        this.message.socket.destroy();
+        return;
+      case 'answer':
+        this.record(call, fault.status, { status: fault.status, code: 'fault:answer', message: '' });
+        return this.send({
+          status: fault.status,
+          headers: { 'content-type': fault.contentType },
+          body: fault.body,
+        });
+      case 'error':
+        this.record(call, fault.error.status, fault.error);
+        return this.send(endpoint.protocol.fail(fault.error, this.requestId));
+    }
+  }
+
+  private record(call: Call | undefined, status: number, error?: WireError): void {
+    this.parts.events.record({
+      kind: 'call',
+      service: call?.service,
+      operation: call?.operation,
+      accountId: call?.accountId,
+      region: call?.region,
+      principalArn: call?.principalArn,
+      requestId: this.requestId,
+      status,
+      errorCode: error?.code,
+      ...(error && error.message !== '' ? { detail: error.message } : {}),
+    });
+  }
+}
+
+async function payloadHash(
+  request: WireRequest & { whole: () => Promise<Buffer> },
+  claim: SignatureClaim,
+): Promise<string> {
+  if (claim.expiresSeconds !== undefined) return 'UNSIGNED-PAYLOAD';
+  const announced = request.headers['x-amz-content-sha256'];
+  if (claim.service === 's3') {
+    if (announced === undefined)
+      throw awsError({
+        code: 'InvalidRequest',
+        status: 400,
+        message: 'Missing required header for this request: x-amz-content-sha256',
+      });
+    return announced; // the stream is compared with it while it is read
+  }
+  const actual = createHash('sha256')
+    .update(await request.whole())
+    .digest('hex');
+  if (announced !== undefined && announced !== actual && announced !== 'UNSIGNED-PAYLOAD') {
+    throw awsError({
+      code: 'SignatureDoesNotMatch',
+      status: 403,
+      message: 'The body is not the one that was signed (x-amz-content-sha256 differs).',
+    });
+  }
+  return announced ?? actual;
+}
+
+function plainError(thrown: unknown): WireError | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !('status' in thrown)) return undefined;
+  return { code: String(thrown.code), status: Number(thrown.status), message: thrown.message };
+}
+
+/** Before the service is known, the answer is in no dialect. */
+function plainAnswer(error: WireError, requestId: string): WireResponse {
+  const headers = {
+    'content-type': 'application/json',
+    'x-amzn-requestid': requestId,
+    'x-amzn-errortype': error.code,
+  };
+  return {
+    status: error.status,
+    headers,
+    body: JSON.stringify({ __type: error.code, message: error.message }),
+  };
+}
+
+/** Listens on 127.0.0.1 and nowhere else. @throws PortInUse */
+export async function listenOnLoopback(server: Server, port: number, what: string): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (err: NodeJS.ErrnoException) => {
+      reject(err.code === 'EADDRINUSE' || err.code === 'EACCES' ? new PortUnavailable(port, what, err) : err);
+    });
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, resolve);
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+export class PortUnavailable extends Error {
+  constructor(port: number, what: string, cause: NodeJS.ErrnoException) {
+    const reason = cause.code === 'EACCES' ? 'may not be used by this user' : 'is in use by another process';
+    super(`Port ${port} for the ${what} ${reason}. Choose another port, or 0 for any free one.`, { cause });
+    this.name = 'PortUnavailable';
+  }
+}

@@ -1,0 +1,25 @@
+import type { Logger } from 'pino';
+import type { Tasks } from './platform.ts';
+
+/** Background work: failures are logged by name, everything is aborted and awaited at close. */
+export function createTasks(log: Logger): Tasks & { stop: () => Promise<void> } {
+  const abort = new AbortController();
+  const running = new Set<Promise<void>>();
+  return {
+    run(name, task) {
+      if (abort.signal.aborted) return;
+      const work = task(abort.signal).catch((err: unknown) => {
+        if (!abort.signal.aborted) log.error({ err, task: name }, 'background task failed');
+      });
+      running.add(work);
+      void work.finally(() => running.delete(work));
+    },
+    async idle() {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+    async stop() {
+      abort.abort(new Error('local AWS is stopping'));
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { awsError } from './errors.ts';
+
+/**
+ * Decodes `content-encoding: aws-chunked` with unsigned chunks: hex size, CRLF, data, CRLF; a zero chunk; trailers.
+ * `trailers` is complete when the stream has ended.
+ */
+export class AwsChunkedDecoder extends Transform {
+  readonly trailers: Record<string, string> = {};
+  private pending: Buffer = Buffer.alloc(0);
+  private state: 'size' | 'data' | 'data-end' | 'trailers' | 'done' = 'size';
+  private remaining = 0;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
+    try {
+      while (this.step());
+      done();
+    } catch (err) {
+      done(err as Error);
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    // Some clients leave out the empty line after the last chunk.
+    if (this.state === 'trailers') this.state = 'done';
+    done(this.state === 'done' ? null : incompleteBody());
+  }
+
+  /** @returns whether there may be more to do with what is at hand. */
+  private step(): boolean {
+    switch (this.state) {
+      case 'size': {
+        const line = this.takeLine();
+        if (line === undefined) return false;
+        const size = /^([0-9a-fA-F]+)(;.*)?$/.exec(line)?.[1];
+        if (size === undefined)
+          throw awsError({
+            code: 'InvalidRequest',
+            status: 400,
+            message: 'The aws-chunked body has a malformed chunk size.',
+          });
+        this.remaining = Number.parseInt(size, 16);
+        this.state = this.remaining === 0 ? 'trailers' : 'data';
+        return true;
+      }
+      case 'data': {
+        if (this.pending.length === 0) return false;
+        const part = this.pending.subarray(0, this.remaining);
+        this.pending = this.pending.subarray(part.length);
+        this.remaining -= part.length;
+        this.push(part);
+        if (this.remaining === 0) this.state = 'data-end';
+        return true;
+      }
+      case 'data-end':
+        if (this.pending.length < 2) return false;
+        this.pending = this.pending.subarray(2);
+        this.state = 'size';
+        return true;
+      case 'trailers': {
+        const line = this.takeLine();
+        if (line === undefined) return false;
+        const colon = line.indexOf(':');
+        if (line === '') this.state = 'done';
+        else if (colon > 0)
+          this.trailers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim();
+        return true;
+      }
+      case 'done':
+        return false;
+    }
+  }
+
+  private takeLine(): string | undefined {
+    const end = this.pending.indexOf('\r\n');
+    if (end === -1) {
+      if (this.pending.length > 8192)
+        throw awsError({
+          code: 'InvalidRequest',
+          status: 400,
+          message: 'The aws-chunked body has an endless line.',
+        });
+      return undefined;
+    }
+    const line = this.pending.toString('latin1', 0, end);
+    this.pending = this.pending.subarray(end + 2);
+    return line;
+  }
+}
+
+export function incompleteBody(): Error {
+  const message = 'You did not provide the number of bytes specified by the Content-Length HTTP header.';
+  return awsError({ code: 'IncompleteBody', status: 400, message });
+}

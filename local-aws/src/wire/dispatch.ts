@@ -1,0 +1,112 @@
+import type { AnyHandler, Call, Service } from './handlers.ts';
+import { AwsError, notImplemented } from './errors.ts';
+import { awsJsonProtocol, jsonSerde } from './json.ts';
+import type { Protocol, WireError, WireRequest, WireResponse } from './protocol.ts';
+import { queryProtocol } from './query.ts';
+import { restJsonProtocol } from './rest-json.ts';
+import { restXmlProtocol } from './rest-xml.ts';
+import { errorModel, operationsOf, type Operation } from './schema.ts';
+
+/** One service on the wire: its protocol, its model, its handlers. */
+export interface Endpoint {
+  readonly service: Service;
+  readonly protocol: Protocol;
+  readonly operations: ReadonlyMap<string, Operation>;
+  readonly flavour: 'query' | 'json' | 'rest';
+}
+
+interface WireFormat {
+  readonly flavour: Endpoint['flavour'];
+  readonly protocol: (operations: ReadonlyMap<string, Operation>) => Protocol;
+}
+
+/** Which wire format each service speaks is not part of the exported model, so it is written here. */
+const FORMATS: Readonly<Record<string, WireFormat>> = {
+  rds: {
+    flavour: 'query',
+    protocol: () => queryProtocol('query', 'http://rds.amazonaws.com/doc/2014-10-31/', '2014-10-31'),
+  },
+  sts: {
+    flavour: 'query',
+    protocol: () => queryProtocol('query', 'https://sts.amazonaws.com/doc/2011-06-15/', '2011-06-15'),
+  },
+  iam: {
+    flavour: 'query',
+    protocol: () => queryProtocol('query', 'https://iam.amazonaws.com/doc/2010-05-08/', '2010-05-08'),
+  },
+  ec2: {
+    flavour: 'query',
+    protocol: () => queryProtocol('ec2', 'http://ec2.amazonaws.com/doc/2016-11-15', '2016-11-15'),
+  },
+  kms: { flavour: 'json', protocol: () => awsJsonProtocol() },
+  secretsmanager: { flavour: 'json', protocol: () => awsJsonProtocol() },
+  backup: { flavour: 'rest', protocol: (operations) => restJsonProtocol(operations) },
+  s3: {
+    flavour: 'rest',
+    protocol: (operations) => restXmlProtocol(operations, 'http://s3.amazonaws.com/doc/2006-03-01/'),
+  },
+};
+
+export function endpointFor(service: Service): Endpoint {
+  const format = FORMATS[service.name];
+  if (!format) throw new Error(`No wire format is known for the service '${service.name}'.`);
+  const operations = operationsOf(service.module);
+  for (const name of Object.keys(service.handlers)) {
+    if (!operations.has(name)) throw new Error(`${service.name}: the model has no operation ${name}.`);
+  }
+  return { service, operations, flavour: format.flavour, protocol: format.protocol(operations) };
+}
+
+export interface Invocation {
+  readonly operation: Operation;
+  readonly handler: AnyHandler;
+}
+
+/** @throws 501 when the operation exists in AWS and not here, 404 or 400 when it does not exist at all. */
+export async function findOperation(endpoint: Endpoint, request: WireRequest): Promise<Invocation> {
+  const { service } = endpoint;
+  const name = await endpoint.protocol.route(request);
+  const operation = name === undefined ? undefined : endpoint.operations.get(name);
+  if (!operation) {
+    const what = name ?? `${request.method} ${request.path}`;
+    throw new AwsError({
+      code: 'UnknownOperationException',
+      status: 404,
+      message: `${service.name} has no operation ${what}.`,
+    });
+  }
+  const handler = service.handlers[operation.name];
+  if (!handler) throw notImplemented(service.name, operation.name);
+  return { operation, handler };
+}
+
+export async function invoke(
+  endpoint: Endpoint,
+  { operation, handler }: Invocation,
+  request: WireRequest,
+  call: Call,
+): Promise<WireResponse> {
+  const input = await endpoint.protocol.parse(operation, request);
+  const output = await handler(input as never, call);
+  return endpoint.protocol.respond(operation, output, call.requestId);
+}
+
+/** What a thrown value says on this endpoint's wire. Undefined for anything that is not an answer, i.e. a bug. */
+export function describeError(endpoint: Endpoint, thrown: unknown): WireError | undefined {
+  if (thrown instanceof AwsError) {
+    const { status, code, message, headers, details } = thrown;
+    return { status, code, message, headers, details };
+  }
+  if (!(thrown instanceof Error)) return undefined;
+  const model = errorModel(endpoint.service.module, thrown.name);
+  if (!model) return undefined;
+  // Query codes apply to Query services only: KMS carries some, too, and its clients would lose the class.
+  const [code, status] =
+    endpoint.flavour === 'query' && model.query ? model.query : [thrown.name, model.httpStatus];
+  const extra = { ...thrown, message: thrown.message, Message: thrown.message };
+  const details = JSON.parse(jsonSerde({ httpBindings: true }).write(model.schema, extra)) as Record<
+    string,
+    unknown
+  >;
+  return { status, code, message: thrown.message, details };
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { Transform, type Readable } from 'node:stream';
+import { AwsChunkedDecoder, incompleteBody } from './aws-chunked.ts';
+import { awsError, notImplemented } from './errors.ts';
+import type { WireRequest } from './protocol.ts';
+
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+const SIGNED_CHUNKS = /^STREAMING-AWS4-/;
+
+/** Trailers of a streamed body are known when the stream has ended. */
+const trailersOf = new WeakMap<Readable, AwsChunkedDecoder>();
+
+export function trailers(stream: Readable): Readonly<Record<string, string>> {
+  return trailersOf.get(stream)?.trailers ?? {};
+}
+
+/** Sees a node request as the protocols want it. The body is read once, as a whole or as a stream. */
+export function readRequest(
+  message: IncomingMessage,
+): WireRequest & { readonly whole: () => Promise<Buffer> } {
+  const url = message.url ?? '/';
+  const mark = url.indexOf('?');
+  const headers = headersOf(message);
+  let whole: Promise<Buffer> | undefined;
+  let decoded: Promise<Buffer> | undefined;
+  const request = {
+    method: message.method ?? 'GET',
+    path: mark === -1 ? url : url.slice(0, mark),
+    query: mark === -1 ? [] : readQuery(url.slice(mark + 1)),
+    headers,
+    whole: () => (whole ??= collect(message)),
+    body: () => (decoded ??= isChunked(headers) ? collect(request.stream()) : request.whole()),
+    stream: () => decodeStream(message, headers),
+  };
+  return request;
+}
+
+function headersOf(message: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
+  }
+  return headers;
+}
+
+function readQuery(text: string): [string, string][] {
+  return text
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      const name = equals === -1 ? pair : pair.slice(0, equals);
+      const value = equals === -1 ? '' : pair.slice(equals + 1);
+      return [unescape(name), unescape(value)];
+    });
+}
+
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text.replace(/\+/g, '%20'));
+  } catch {
+    throw awsError({ code: 'InvalidURI', status: 400, message: `'${text}' is not a valid part of a URL.` });
+  }
+}
+
+function isChunked(headers: Readonly<Record<string, string>>): boolean {
+  return (headers['content-encoding'] ?? '').split(',').some((part) => part.trim() === 'aws-chunked');
+}
+
+async function collect(stream: Readable): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MAX_DOCUMENT_BYTES) {
+      throw awsError({
+        code: 'RequestEntityTooLarge',
+        status: 413,
+        message: `A request document may have at most ${MAX_DOCUMENT_BYTES} bytes.`,
+      });
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function decodeStream(message: IncomingMessage, headers: Readonly<Record<string, string>>): Readable {
+  const announced = headers['x-amz-content-sha256'] ?? '';
+  if (SIGNED_CHUNKS.test(announced)) throw notImplemented('s3', `bodies with signed chunks (${announced})`);
+  const decoder = isChunked(headers) ? new AwsChunkedDecoder() : undefined;
+  const decodedLength = headers['x-amz-decoded-content-length'];
+  const expectedLength = decodedLength ?? (decoder ? undefined : headers['content-length']);
+  const checker = new BodyCheck(
+    expectedLength === undefined ? undefined : Number(expectedLength),
+    hexDigest(announced),
+  );
+  const first = decoder ?? checker;
+  // Not stream.pipeline: it would destroy the connection with the first error, before the client has heard of it.
+  const fail = (err: Error): void => {
+    message.unpipe(first);
+    message.resume();
+    checker.destroy(err);
+  };
+  message.once('error', fail);
+  message.once('close', () => {
+    if (!message.complete) fail(incompleteBody());
+  });
+  if (decoder) {
+    decoder.once('error', fail);
+    decoder.pipe(checker);
+    trailersOf.set(checker, decoder);
+  }
+  message.pipe(first);
+  return checker;
+}
+
+function hexDigest(announced: string): string | undefined {
+  return /^[0-9a-f]{64}$/.test(announced) ? announced : undefined;
+}
+
+/** Passes the body on and compares length and, where it was signed, the SHA-256. */
+class BodyCheck extends Transform {
+  private readonly expectedLength: number | undefined;
+  private readonly expectedDigest: string | undefined;
+  private readonly hash = createHash('sha256');
+  private seen = 0;
+
+  constructor(expectedLength: number | undefined, expectedDigest: string | undefined) {
+    super();
+    this.expectedLength = expectedLength;
+    this.expectedDigest = expectedDigest;
+  }
+
+  override _transform(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (err?: Error | null, data?: Buffer) => void,
+  ): void {
+    this.seen += chunk.length;
+    if (this.expectedDigest !== undefined) this.hash.update(chunk);
+    done(null, chunk);
+  }
+
+  override _flush(done: (err?: Error | null) => void): void {
+    if (this.expectedLength !== undefined && this.seen !== this.expectedLength) {
+      done(incompleteBody());
+    } else if (this.expectedDigest !== undefined && this.hash.digest('hex') !== this.expectedDigest) {
+      const message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+      done(awsError({ code: 'XAmzContentSHA256Mismatch', status: 400, message }));
+    } else done(null);
+  }
+}
