@@ -1,0 +1,156 @@
+import type { LockFacts, RecoveryPointFacts } from '../../domain/facts.ts';
+import type { CheckSummary, DrillResult, NightResult, ProtectResult } from '../../domain/requests.ts';
+import type { Policy } from '../../domain/policy/schema.ts';
+import type { Examined } from '../../domain/verdict.ts';
+import { duration } from '../../domain/units.ts';
+import { painted, table, type Terminal } from '../terminal.ts';
+import { count, howLong, size, some, when } from '../words.ts';
+
+/** Results of runs as lines for people. Nothing here decides anything; the words are those of the results. */
+
+/** `138,398 of 138,398 rows`; an empty list is said as what it is. */
+export function examinedText(examined: readonly Examined[]): string {
+  if (examined.length === 0) return 'nothing';
+  return examined
+    .map(({ unit, examined: n, total, knownEmpty }) =>
+      total === 0 && knownEmpty === true
+        ? `no ${unit}, as at the source`
+        : `${count(n)} of ${count(total)} ${unit}`,
+    )
+    .join(', ');
+}
+
+export function lockText(lock: LockFacts): string {
+  switch (lock.state) {
+    case 'immutable':
+      return `immutable since ${when(lock.since)}, ${daysText(lock.minDays, lock.maxDays)}`;
+    case 'pending':
+      return `pending: becomes immutable at ${when(lock.immutableFrom)}`;
+    case 'governance':
+      return 'governance: can be taken off';
+    case 'none':
+      return 'not locked';
+    case 'unknown':
+      return `unknown: ${lock.reason}`;
+  }
+}
+
+const daysText = (min: number | null, max: number | null): string =>
+  `keeps ${min === null ? 'any' : `${min}`} to ${max === null ? 'any number of' : `${max}`} days`;
+
+export function checkLines(terminal: Terminal, checks: readonly CheckSummary[]): string[] {
+  const rows = checks.map(({ check, status, examined, durationMs }) => [
+    check,
+    painted(terminal, status),
+    examinedText(examined),
+    `${(durationMs / 1000).toFixed(1)} s`,
+  ]);
+  const lines = table(['check', 'verdict', 'examined', 'took'], rows);
+  const said = checks
+    .filter(({ status }) => status !== 'passed')
+    .flatMap(({ check, says }) => says.map((text) => `${check}: ${text}`));
+  return [...lines, ...said.map((text) => `  ${terminal.paint('yellow', '!')} ${text}`)];
+}
+
+/** What the content check proved exactly, bounded only, and did not look at. */
+export function coverageLines(checks: readonly CheckSummary[]): string[] {
+  return checks.flatMap(({ check, coverage }) => {
+    if (coverage === undefined) return [];
+    const { provenRows, boundedRows, notExaminedRows } = coverage;
+    const all = provenRows + boundedRows + notExaminedRows;
+    const share = all === 0 ? '' : ` (${((100 * provenRows) / all).toFixed(1)} %)`;
+    return [
+      `${check}: ${some(provenRows, 'row')} proven equal${share}, ${count(boundedRows)} bounded ` +
+        `(written during the backup), ${count(notExaminedRows)} not examined`,
+    ];
+  });
+}
+
+export function pointLines(terminal: Terminal, points: readonly RecoveryPointFacts[]): string[] {
+  const rows = points.map(({ location, status, createdAt, deleteAt, sizeBytes, lock }) => [
+    location.accountId,
+    location.region,
+    location.vault,
+    status,
+    sizeBytes === null ? 'unknown' : size(sizeBytes),
+    when(createdAt),
+    deleteAt === null ? 'never' : when(deleteAt),
+    terminal.paint(lock.state === 'immutable' ? 'green' : 'yellow', lockText(lock)),
+  ]);
+  return table(
+    ['account', 'region', 'vault', 'status', 'size', 'created', 'expires', 'lock, as read back'],
+    rows,
+  );
+}
+
+export function protectLines(terminal: Terminal, result: ProtectResult): string[] {
+  const { resource, outcome, reason, points, fingerprints, seconds } = result;
+  const head = `${terminal.paint('bold', resource)} ${painted(terminal, outcome)} in ${howLong(seconds)}`;
+  const taken = fingerprints?.after;
+  return [
+    reason === undefined ? head : `${head}: ${reason}`,
+    ...(taken === undefined
+      ? []
+      : [
+          `fingerprint: ${some(taken.tables, 'table')}, ${some(taken.rows, 'row')}, ${some(taken.blocks, 'block')}, twice`,
+        ]),
+    ...pointLines(terminal, points),
+  ];
+}
+
+export function drillLines(
+  terminal: Terminal,
+  result: DrillResult,
+  objectives?: Policy['objectives'],
+): string[] {
+  const { resource, verdict, reasons, checks, pointArn, rto, rpoSeconds, cleanedUp, seconds } = result;
+  return [
+    `${terminal.paint('bold', resource)} ${painted(terminal, verdict)} in ${howLong(seconds)}`,
+    ...reasons.map((reason) => `  ${terminal.paint('red', '✗')} ${reason}`),
+    `point: ${pointArn ?? 'none'}`,
+    ...checkLines(terminal, checks),
+    ...coverageLines(checks),
+    rtoText(rto, objectives),
+    rpoText(rpoSeconds, objectives),
+    cleanedUp
+      ? 'teardown: everything that the drill made is gone, each absence was seen'
+      : terminal.paint('red', 'teardown: NOT complete; the sweeper tries again, see `lifeboat report drill`'),
+  ];
+}
+
+export function rtoText(rto: DrillResult['rto'], objectives?: Policy['objectives']): string {
+  const at = (seconds: number | null): string => (seconds === null ? 'not reached' : howLong(seconds));
+  const limit =
+    objectives === undefined ? '' : `, objective ${objectives.rto}${margin(rto.verified, objectives.rto)}`;
+  return `RTO: available ${at(rto.available)}, first query ${at(rto.firstQuery)}, verified ${at(rto.verified)}${limit}`;
+}
+
+export function rpoText(rpoSeconds: number | null, objectives?: Policy['objectives']): string {
+  const limit =
+    objectives === undefined ? '' : `, objective ${objectives.rpo}${margin(rpoSeconds, objectives.rpo)}`;
+  return rpoSeconds === null
+    ? `RPO: unknown, no freshness rule could tell${limit}`
+    : `RPO: the newest data was ${howLong(rpoSeconds)} old at the instant of the backup${limit}`;
+}
+
+function margin(measured: number | null, limit: string): string {
+  if (measured === null) return '';
+  const left = duration(limit) - measured;
+  return left >= 0 ? ` (${howLong(left)} to spare)` : ` (missed by ${howLong(-left)})`;
+}
+
+export function nightLines(terminal: Terminal, result: NightResult, policy?: Policy): string[] {
+  const { slot, verdict, population, resources, seal, sealProblem } = result;
+  const rows = population.map(({ resource, end, reason }) => [resource, painted(terminal, end), reason]);
+  return [
+    `${terminal.paint('bold', `night of ${when(slot)}`)} ${painted(terminal, verdict)}`,
+    ...table(['resource', 'end', 'reason'], rows),
+    ...resources.flatMap(({ drill }) =>
+      drill === null ? [] : ['', ...drillLines(terminal, drill, policy?.objectives)],
+    ),
+    '',
+    seal === null
+      ? terminal.paint('red', `seal: NOT written: ${sealProblem ?? 'no reason given'}`)
+      : `seal: number ${seal.sequence}, ${some(seal.statements, 'statement')}, sha256 ${seal.sha256.slice(0, 16)}…`,
+  ];
+}

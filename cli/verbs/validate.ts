@@ -1,0 +1,22 @@
+import { EXIT, type ExitStatus } from '../exit-status.ts';
+import type { World } from '../world.ts';
+import { some } from '../words.ts';
+
+/** `lifeboat validate [FILE]`: reads the policy and says what it would protect. Talks to nobody. */
+export function validate(world: World): ExitStatus {
+  const { file, policy, policySha256 } = world.policy();
+  const { terminal } = world;
+  terminal.result({
+    valid: true,
+    file,
+    policy: policy.name,
+    policySha256,
+    resources: policy.resources.map(({ name, kind, arn }) => ({ name, kind, arn })),
+  });
+  terminal.say(`${file} is valid: policy ${policy.name}, ${some(policy.resources.length, 'resource')}.`);
+  terminal.say(`Each night at "${policy.schedule.cron}" (${policy.schedule.timezone}):`);
+  for (const { name, kind, checks } of policy.resources)
+    terminal.say(`  ${name} (${kind}): ${checks.join(', ')}`);
+  terminal.say(`Points are kept for ${some(policy.retention.days, 'day')}; sha256 ${policySha256}.`);
+  return EXIT.ok;
+}
