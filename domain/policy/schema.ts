@@ -18,7 +18,7 @@ const duration = text(
   'a whole number and one of s, m, h, d, for example 15m, 4h or 90d,',
 ).describe('A length of time: 90s, 15m, 4h, 90d.');
 const name = text(
-  /^[a-z](?:-?[a-z0-9]){1,31}$/,
+  /^(?=.{2,32}$)[a-z](?:-?[a-z0-9])+$/,
   'a name of 2 to 32 lower-case letters, digits and single hyphens, starting with a letter,',
 );
 const accountId = text(/^\d{12}$/, 'the 12 digits of an AWS account, in quotes,');

@@ -1,0 +1,100 @@
+import { duration } from '../../units.ts';
+import { parseArn } from '../arn.ts';
+import type { Policy, ProtectedResource } from '../schema.ts';
+import { problem } from './rule.ts';
+import type { Complaint, Rule } from './rule.ts';
+
+/** Resources are in production, where the backup vault is, each once, and their checks can find something to look at. */
+export const resourcesAreWhereTheySay: Rule = (policy) => [
+  ...policy.resources.flatMap((resource, i) => [
+    ...named(policy.resources, resource, i),
+    ...instance(policy, resource.arn, ['resources', i, 'arn']),
+    ...credentials(policy, resource, i),
+    ...checks(resource, i),
+    ...freshness(policy, resource, i),
+  ]),
+  ...policy.exclude.flatMap(({ arn }, i) => excluded(policy, arn, i)),
+];
+
+function named(all: readonly ProtectedResource[], { name, arn }: ProtectedResource, i: number): Complaint[] {
+  const earlier = all.slice(0, i);
+  const complaints: Complaint[] = [];
+  if (earlier.some((other) => other.name === name)) {
+    const message = `${name} is the name of another resource above; each needs its own, since workflows and evidence go by it`;
+    complaints.push(problem(['resources', i, 'name'], 'a name of its own', message));
+  }
+  const twin = earlier.find((other) => other.arn.toLowerCase() === arn.toLowerCase());
+  if (twin !== undefined) {
+    const message = `is protected as ${twin.name} above already; remove one of the two`;
+    complaints.push(problem(['resources', i, 'arn'], 'each resource once', message));
+  }
+  return complaints;
+}
+
+function instance(
+  { accounts, backup }: Policy,
+  arn: string,
+  path: readonly (string | number)[],
+): Complaint[] {
+  const { account, region, resource } = parseArn(arn);
+  const allowed = `arn:aws:rds:${backup.region}:${accounts.production.id}:db:NAME`;
+  if (!/^db:[a-z][a-z0-9-]*$/i.test(resource)) {
+    const what = resource.startsWith('cluster:')
+      ? 'the ARN of an Aurora cluster, which this version does not protect yet'
+      : 'not the ARN of an instance';
+    return [problem(path, allowed, `${arn} is ${what}; allowed is ${allowed}`)];
+  }
+  if (account !== accounts.production.id) {
+    const message = `is in account ${account}, but accounts.production is ${accounts.production.id}; a policy protects resources of one production account`;
+    return [problem(path, allowed, message)];
+  }
+  if (region !== backup.region) {
+    const message = `is in ${region}, but the backup vault is in ${backup.region}; AWS Backup backs up into a vault of the resource's region: use a policy per region`;
+    return [problem(path, allowed, message)];
+  }
+  return [];
+}
+
+function credentials({ accounts, backup }: Policy, resource: ProtectedResource, i: number): Complaint[] {
+  const { account, region } = parseArn(resource.credentials);
+  if (account === accounts.production.id && region === backup.region) return [];
+  const allowed = `the ARN of a secret in ${backup.region} of account ${accounts.production.id}`;
+  const message = `is a secret in ${region} of account ${account}; the production prober reads it, so it must be ${allowed}`;
+  return [problem(['resources', i, 'credentials'], allowed, message)];
+}
+
+function checks({ checks: asked, freshness: rules }: ProtectedResource, i: number): Complaint[] {
+  const complaints = asked.flatMap((check, n) =>
+    asked.indexOf(check) < n
+      ? [problem(['resources', i, 'checks', n], 'each check once', `${check} is listed twice; remove one`)]
+      : [],
+  );
+  if (asked.includes('freshness') && rules.length === 0) {
+    const message =
+      'asks for the check freshness (it is on unless checks leaves it out), but names no column to read; add freshness with a table and a column, or list the other checks in checks';
+    complaints.push(problem(['resources', i], 'a freshness rule, or checks without freshness', message));
+  }
+  return complaints;
+}
+
+function freshness({ objectives }: Policy, { freshness: rules }: ProtectedResource, i: number): Complaint[] {
+  return rules.flatMap(({ maxAge }, n) => {
+    if (duration(maxAge) <= duration(objectives.rpo)) return [];
+    const allowed = `at most ${objectives.rpo}`;
+    const message = `${maxAge} was given; ${allowed} is allowed: data older than objectives.rpo breaks the promise, so the check must not call it fresh`;
+    return [problem(['resources', i, 'freshness', n, 'maxAge'], allowed, message)];
+  });
+}
+
+function excluded(policy: Policy, arn: string, i: number): Complaint[] {
+  const path = ['exclude', i, 'arn'];
+  const twin = policy.resources.find((resource) => resource.arn.toLowerCase() === arn.toLowerCase());
+  if (twin === undefined) return instance(policy, arn, path);
+  return [
+    problem(
+      path,
+      'a resource that is not protected',
+      `is protected as ${twin.name}, too; remove it here or there`,
+    ),
+  ];
+}
