@@ -1,0 +1,12 @@
+import type { Platform } from '../platform.ts';
+import type { Fleet } from './fleet.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { RdsStore } from './store.ts';
+
+/** What the handlers work with. */
+export interface RdsContext {
+  readonly platform: Platform;
+  readonly store: RdsStore;
+  readonly fleet: Fleet;
+  readonly snapshots: Snapshots;
+}

@@ -1,0 +1,18 @@
+/** What AWS typically takes, in seconds; the platform's pace scales it. Contract §1.6. */
+export const TYPICAL = {
+  createInstance: 600,
+  backingUp: 30,
+  restoreInstance: 600,
+  deleteInstance: 240,
+  rebootInstance: 60,
+  stopInstance: 120,
+  startInstance: 240,
+  modifyInstance: 60,
+  /** How long `available` is still reported after a modify. */
+  staleAvailable: 15,
+  resetMasterCredentials: 90,
+  snapshot: 180,
+  copySameRegion: 300,
+  copyCrossRegion: 900,
+  deleteSnapshot: 30,
+} as const;

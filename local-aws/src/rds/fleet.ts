@@ -1,0 +1,368 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { type PostgresHost, PostgresServer, restoreSnapshot } from '../pg/index.ts';
+import { endOrphan } from '../pg/orphans.ts';
+import { checkSnapshot } from '../pg/snapshot.ts';
+import { defined } from './defined.ts';
+import { TYPICAL } from './durations.ts';
+import { admittedBlocks } from './loopback.ts';
+import { keyOf } from './names.ts';
+import type { InstanceRecord, PendingChanges } from './records.ts';
+import type { RdsStore } from './store.ts';
+
+/** Takes the final snapshot of an instance that is being deleted. */
+export type FinalSnapshot = (instance: InstanceRecord, snapshotId: string) => Promise<void>;
+
+/** Statuses in which no server runs. */
+const DOWN = new Set([
+  'stopped',
+  'failed',
+  'restore-error',
+  'incompatible-restore',
+  'incompatible-network',
+  'storage-full',
+]);
+
+/** The lives of DB instances: each is a PostgreSQL server, and each change of state is written down before it is begun. */
+export class Fleet {
+  readonly #store: RdsStore;
+  readonly #host: PostgresHost;
+  readonly #servers = new Map<string, PostgresServer>();
+  readonly #current = new Map<string, AbortController>();
+  /** Set by the snapshots' side, which needs the fleet in turn. */
+  finalSnapshot: FinalSnapshot = () => Promise.reject(new Error('no snapshots are wired to the fleet'));
+
+  constructor(store: RdsStore, host: PostgresHost) {
+    this.#store = store;
+    this.#host = host;
+    store.platform.networks.onSecurityGroupChanged((id) => this.#readmit(id));
+  }
+
+  get host(): PostgresHost {
+    return this.#host;
+  }
+
+  /** The running server of an instance. */
+  server(key: string): PostgresServer | undefined {
+    const server = this.#servers.get(key);
+    return server?.running === true ? server : undefined;
+  }
+
+  /** Brings everything back after a start: servers that were up come up on their port, unfinished work is taken up again. */
+  async resume(): Promise<void> {
+    await this.#endStrays();
+    await Promise.all(
+      [...this.#store.instances.entries()].map(async ([key, record]) => {
+        if (record.work) {
+          this.#takeUp(key, record);
+          return;
+        }
+        if (DOWN.has(record.status)) return;
+        if (record.status === 'stopping') {
+          await this.#store.patchInstance(key, { status: 'stopped' });
+          return;
+        }
+        await this.#revive(key, record);
+      }),
+    );
+  }
+
+  /** Stops all servers; records keep their status, so that `resume` brings them back. */
+  async close(): Promise<void> {
+    for (const abort of this.#current.values()) abort.abort(new Error('local AWS is stopping'));
+    await Promise.all([...this.#servers.values()].map((server) => server.stop()));
+  }
+
+  create(record: InstanceRecord, masterVerifier: string): void {
+    const key = keyOf(record, record.id);
+    this.#run(key, `create ${record.id}`, async (signal) => {
+      const pace = this.#pace('rds.createInstance', TYPICAL.createInstance, signal);
+      await this.#store.discard(this.#store.instanceDir(record));
+      const server = await PostgresServer.create(
+        this.#host,
+        this.#store.instanceDir(record),
+        this.#reach(record),
+      );
+      await server.start();
+      this.#servers.set(key, server);
+      await makeMaster(server, record, masterVerifier);
+      const port = server.port;
+      await pace;
+      const createdAt = this.#now();
+      if (record.backupRetentionPeriod > 0) {
+        await this.#store.patchInstance(key, { status: 'backing-up', port, createdAt, work: undefined });
+        await this.#pace('rds.backingUp', TYPICAL.backingUp, signal);
+      }
+      await this.#store.patchInstance(key, { status: 'available', port, createdAt, work: undefined });
+      await this.#note(record, 'DB instance created', 'creation'); // RDS-EVENT-0005
+    });
+  }
+
+  restore(record: InstanceRecord, snapshotKey: string): void {
+    const key = keyOf(record, record.id);
+    this.#run(key, `restore ${record.id}`, async (signal) => {
+      const pace = this.#pace('rds.restoreInstance', TYPICAL.restoreInstance, signal);
+      const snapshot = this.#store.snapshots.get(snapshotKey);
+      if (!snapshot) throw new Error(`Its snapshot is gone (${snapshotKey}).`);
+      const from = this.#store.snapshotDir(snapshot);
+      const dir = this.#store.instanceDir(record);
+      await this.#store.discard(dir);
+      const server = await restoreSnapshot(this.#host, from, dir, this.#reach(record), { signal });
+      await server.start();
+      this.#servers.set(key, server);
+      this.#tellOfDamage(record, from);
+      await pace;
+      await this.#store.patchInstance(key, {
+        status: 'available',
+        port: server.port,
+        createdAt: this.#now(),
+        work: undefined,
+      });
+      await this.#note(record, 'Restored from snapshot', 'restoration'); // RDS-EVENT-0043
+    });
+  }
+
+  delete(record: InstanceRecord, finalSnapshotId: string | undefined): void {
+    const key = keyOf(record, record.id);
+    this.#current.get(key)?.abort(new Error('the instance is being deleted'));
+    this.#run(key, `delete ${record.id}`, async (signal) => {
+      if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
+      await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
+      await this.#servers.get(key)?.stop();
+      this.#servers.delete(key);
+      await endOrphan(join(this.#store.instanceDir(record), 'data'));
+      await this.#store.discard(this.#store.instanceDir(record));
+      if (record.masterSecret) await this.#store.platform.secrets.delete(record.masterSecret.arn);
+      await this.#store.instances.remove(key);
+      await this.#note(record, 'DB instance deleted', 'deletion'); // RDS-EVENT-0003
+    });
+  }
+
+  reboot(key: string): void {
+    this.#run(key, `reboot ${key}`, async (signal) => {
+      const server = this.#required(key);
+      await server.stop();
+      await this.#pace('rds.rebootInstance', TYPICAL.rebootInstance, signal);
+      await server.start();
+      await this.#settle(key, server, 'DB instance restarted', 'availability');
+    });
+  }
+
+  stop(key: string): void {
+    this.#run(key, `stop ${key}`, async (signal) => {
+      await this.#required(key).stop();
+      await this.#pace('rds.stopInstance', TYPICAL.stopInstance, signal);
+      const record = await this.#store.patchInstance(key, { status: 'stopped' });
+      if (record) await this.#note(record, 'DB instance stopped', 'notification');
+    });
+  }
+
+  start(key: string): void {
+    this.#run(key, `start ${key}`, async (signal) => {
+      const server = this.#required(key);
+      await server.start();
+      await this.#pace('rds.startInstance', TYPICAL.startInstance, signal);
+      await this.#settle(key, server, 'DB instance started', 'notification');
+    });
+  }
+
+  /**
+   * Applies what is pending, as AWS does: `available` goes on for some seconds, then the status of the change, then `available`.
+   * @param pending the changes that this call applies; others stay pending.
+   */
+  modify(key: string, pending: PendingChanges): void {
+    this.#run(key, `modify ${key}`, async (signal) => {
+      await this.#pace('rds.staleAvailable', TYPICAL.staleAvailable, signal);
+      if (pending.masterVerifier !== undefined) {
+        await this.#store.patchInstance(key, { status: 'resetting-master-credentials' });
+        const record = this.#store.instances.get(key);
+        if (record)
+          await setMasterPassword(this.#required(key), record.masterUsername, pending.masterVerifier);
+        await this.#pace('rds.resetMasterCredentials', TYPICAL.resetMasterCredentials, signal);
+      }
+      const { masterVerifier: applied, ...settings } = pending;
+      if (Object.keys(settings).length > 0) {
+        await this.#store.patchInstance(key, { status: 'modifying' });
+        await this.#pace('rds.modifyInstance', TYPICAL.modifyInstance, signal);
+      }
+      const record = this.#store.instances.get(key);
+      if (!record) return;
+      const left = without(record.pending, pending);
+      await this.#store.patchInstance(key, { ...defined(settings), status: 'available', pending: left });
+      if (applied !== undefined) await this.#note(record, 'Reset master credentials', 'configuration change');
+    });
+  }
+
+  /** Writes down who may connect, after a change of the groups or of their rules. */
+  async readmit(key: string): Promise<void> {
+    const record = this.#store.instances.get(key);
+    if (record) await this.#servers.get(key)?.admit(this.#admits(record));
+  }
+
+  /** Loopback addresses that instances listen on, of all accounts: the address is the instance's own. */
+  addressesInUse(): Set<string> {
+    return new Set([...this.#store.instances.values()].map(({ address }) => address));
+  }
+
+  #takeUp(key: string, record: InstanceRecord): void {
+    const { work } = record;
+    if (!work) return;
+    if (work.kind === 'create') this.create(record, work.masterVerifier);
+    else if (work.kind === 'restore') this.restore(record, work.snapshotKey);
+    else this.delete(record, work.finalSnapshotId);
+    this.#store.platform.log.info({ instance: key, work: work.kind }, 'taken up again');
+  }
+
+  async #revive(key: string, record: InstanceRecord): Promise<void> {
+    try {
+      const server = await PostgresServer.open(this.#host, this.#store.instanceDir(record));
+      await server.admit(this.#admits(record));
+      await server.start();
+      this.#servers.set(key, server);
+      const { masterVerifier } = record.pending;
+      if (masterVerifier !== undefined) this.modify(key, record.pending);
+      await this.#store.patchInstance(key, {
+        status: masterVerifier === undefined ? 'available' : record.status,
+        port: server.port,
+      });
+    } catch (err) {
+      await this.#fail(key, record, 'failed', err);
+    }
+  }
+
+  #required(key: string): PostgresServer {
+    const server = this.#servers.get(key);
+    if (!server) throw new Error(`Instance ${key} has no server.`);
+    return server;
+  }
+
+  async #settle(key: string, server: PostgresServer, message: string, category: string): Promise<void> {
+    const record = await this.#store.patchInstance(key, { status: 'available', port: server.port });
+    if (record) await this.#note(record, message, category);
+  }
+
+  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+    const mine = new AbortController();
+    this.#current.set(key, mine);
+    this.#store.platform.tasks.run(`rds: ${name}`, async (closing) => {
+      const signal = AbortSignal.any([closing, mine.signal]);
+      try {
+        await work(signal);
+      } catch (err) {
+        if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
+        const record = this.#store.instances.get(key);
+        if (record) await this.#fail(key, record, deadEnd(record), err);
+      } finally {
+        if (this.#current.get(key) === mine) this.#current.delete(key);
+      }
+    });
+  }
+
+  async #fail(key: string, record: InstanceRecord, status: string, err: unknown): Promise<void> {
+    this.#store.platform.log.error({ err, instance: key }, 'database instance failed');
+    await this.#store.patchInstance(key, { status, work: undefined, pending: {} });
+    await this.#note(
+      record,
+      `The instance failed: ${err instanceof Error ? err.message : String(err)}`,
+      'failure',
+    );
+  }
+
+  #reach(record: InstanceRecord): { listen: string; port?: number; names: string[]; admits: string[] } {
+    const name = `${record.id}.${record.dbiResourceId.slice(3, 15).toLowerCase()}.${record.region}.rds.amazonaws.com`;
+    const wanted = record.port > 0 ? { port: record.port } : {};
+    return { listen: record.address, ...wanted, names: [name], admits: this.#admits(record) };
+  }
+
+  #admits({ securityGroupIds, vpcId, port, publiclyAccessible, fenced }: InstanceRecord): string[] {
+    // With one loopback address for everybody there is nothing to tell networks apart by; `fenced: false` says so.
+    if (!fenced) return ['127.0.0.1/32'];
+    const { networks } = this.#store.platform;
+    const rules = securityGroupIds.flatMap((id) => networks.securityGroup(id)?.ingress ?? []);
+    const vpcCidr = networks.vpc(vpcId)?.cidr ?? '';
+    return admittedBlocks(rules, { vpcCidr, port, publiclyAccessible });
+  }
+
+  #readmit(groupId: string): void {
+    for (const [key, record] of this.#store.instances.entries()) {
+      if (!record.securityGroupIds.includes(groupId)) continue;
+      this.#store.platform.tasks.run(`rds: admit ${key}`, () => this.readmit(key));
+    }
+  }
+
+  /** The server itself never learns of bit rot in its snapshot; people who look at the log should. */
+  #tellOfDamage(record: InstanceRecord, snapshotDir: string): void {
+    const { tasks, events, log } = this.#store.platform;
+    tasks.run(`rds: check ${snapshotDir}`, async (signal) => {
+      const differences = await checkSnapshot(snapshotDir, signal);
+      if (differences.length === 0) return;
+      const detail = `restored ${record.id} from bytes that differ from what was stored: ${JSON.stringify(differences.slice(0, 5))}`;
+      events.record({
+        kind: 'damage',
+        service: 'rds',
+        accountId: record.accountId,
+        region: record.region,
+        detail,
+      });
+      log.warn({ instance: record.id, differences: differences.length }, 'restored from a damaged snapshot');
+    });
+  }
+
+  /** Folders without a record: left by a crash between the two, perhaps with a server running in them. */
+  async #endStrays(): Promise<void> {
+    const known = new Set(
+      [...this.#store.instances.values()].map((record) => this.#store.instanceDir(record)),
+    );
+    const accounts = join(this.#store.platform.stateDir, 'accounts');
+    for (const account of existsSync(accounts) ? readdirSync(accounts) : [])
+      for (const region of await readdir(join(accounts, account))) {
+        const instances = join(accounts, account, region, 'rds', 'instances');
+        for (const name of existsSync(instances) ? await readdir(instances) : []) {
+          const dir = join(instances, name);
+          if (known.has(dir)) continue;
+          await endOrphan(join(dir, 'data'));
+          await this.#store.discard(dir);
+        }
+      }
+  }
+
+  async #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
+    await this.#store.platform.pace.take(name, { typicalSeconds, signal });
+  }
+
+  #now(): string {
+    return this.#store.platform.clock.now().toISOString();
+  }
+
+  #note(record: InstanceRecord, message: string, category: string): Promise<void> {
+    return this.#store.note(record, { sourceType: 'db-instance', sourceId: record.id }, message, category);
+  }
+}
+
+function deadEnd(record: InstanceRecord): string {
+  return record.work?.kind === 'restore' ? 'restore-error' : 'failed';
+}
+
+/** RDS's master is a member of rds_superuser and nearly a superuser. Here it is one: there is no way to grant "nearly". */
+async function makeMaster(server: PostgresServer, record: InstanceRecord, verifier: string): Promise<void> {
+  const master = escapeIdentifier(record.masterUsername);
+  await server.asAdmin(async (client) => {
+    await client.query('CREATE ROLE rds_superuser NOLOGIN; CREATE ROLE rds_iam NOLOGIN');
+    await client.query(
+      `CREATE ROLE ${master} LOGIN SUPERUSER CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD ${escapeLiteral(verifier)}`,
+    );
+    if (record.dbName !== undefined && record.dbName !== 'postgres')
+      await client.query(`CREATE DATABASE ${escapeIdentifier(record.dbName)} OWNER ${master}`);
+  });
+}
+
+async function setMasterPassword(server: PostgresServer, username: string, verifier: string): Promise<void> {
+  await server.admin(`ALTER ROLE ${escapeIdentifier(username)} PASSWORD ${escapeLiteral(verifier)}`);
+}
+
+function without(all: PendingChanges, applied: PendingChanges): PendingChanges {
+  const left = Object.entries(all).filter(([name, value]) => applied[name as keyof PendingChanges] !== value);
+  return Object.fromEntries(left);
+}

@@ -1,0 +1,88 @@
+import * as RDS from '@aws-sdk/client-rds';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPostgresHost } from '../pg/index.ts';
+import type { Platform } from '../platform.ts';
+import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
+import type { RdsContext } from './context.ts';
+import { Fleet } from './fleet.ts';
+import { groupHandlers } from './group-handlers.ts';
+import { informationHandlers } from './information-handlers.ts';
+import { instanceHandlers } from './instance-handlers.ts';
+import { logHandlers } from './log-handlers.ts';
+import { modifyHandler } from './modify-handler.ts';
+import { snapshotHandlers } from './snapshot-handlers.ts';
+import { Snapshots } from './snapshots.ts';
+import { RdsStore } from './store.ts';
+import { tagHandlers } from './tag-handlers.ts';
+
+export interface Rds {
+  readonly service: Service;
+  /** For AWS Backup, which works through RDS as in AWS. */
+  readonly context: RdsContext;
+  /** PEM bundle that clients of the databases trust, as RDS's global bundle. */
+  readonly caBundle: string;
+}
+
+/**
+ * RDS for PostgreSQL. Resolves when every database of an earlier life is up again, on its port.
+ * @param binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
+ */
+export async function createRds(
+  platform: Platform,
+  { binDir }: { binDir?: string | undefined } = {},
+): Promise<Rds> {
+  const host = await openPostgresHost({ stateDir: platform.stateDir, binDir });
+  const caBundle = join(platform.stateDir, 'ca-bundle.pem');
+  writeFileSync(caBundle, host.authority.pem);
+  const store = new RdsStore(platform);
+  const fleet = new Fleet(store, host);
+  const snapshots = new Snapshots(store, fleet);
+  const context: RdsContext = { platform, store, fleet, snapshots };
+  const handlers: Handlers<typeof RDS> = {
+    ...instanceHandlers(context),
+    ...modifyHandler(context),
+    ...snapshotHandlers(context),
+    ...groupHandlers(context),
+    ...informationHandlers(context),
+    ...logHandlers(context),
+    ...tagHandlers(context),
+  };
+  guardNetworks(context);
+  store.emptyTrash();
+  await snapshots.resume();
+  await fleet.resume();
+  platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
+  platform.clock.onTick('rds: retained automated backups', () => dropRetained(context), 60_000);
+  platform.admin.status('databases', () => databases(context));
+  const service = defineService({ name: 'rds', module: RDS, handlers, close: () => fleet.close() });
+  return { service, context, caBundle };
+}
+
+async function dropRetained({ store, platform }: RdsContext): Promise<void> {
+  const now = platform.clock.now().toISOString();
+  for (const [key, { until }] of [...store.retained.entries()])
+    if (until <= now) await store.retained.remove(key);
+}
+
+/** What people want to know of the instances, here and nowhere in AWS: whether networks are really fenced. */
+function databases({ store, fleet }: RdsContext): unknown {
+  return [...store.instances.entries()].map(([key, { status, address, port, fenced }]) => ({
+    ...{ instance: key, status, address, port, fenced, pid: fleet.server(key)?.pid ?? null },
+    admits: fleet.server(key)?.admits ?? [],
+  }));
+}
+
+/** EC2 must not delete a group, subnet or VPC that a database uses. */
+function guardNetworks({ platform, store }: RdsContext): void {
+  platform.networks.addDependency((id) => {
+    const instance = [...store.instances.values()].find(
+      ({ vpcId, securityGroupIds }) => vpcId === id || securityGroupIds.includes(id),
+    );
+    if (instance) return `DB instance ${instance.id}`;
+    const group = [...store.subnetGroups.values()].find(
+      ({ vpcId, subnetIds }) => vpcId === id || subnetIds.includes(id),
+    );
+    return group && `DB subnet group ${group.name}`;
+  });
+}

@@ -1,0 +1,317 @@
+import * as RDS from '@aws-sdk/client-rds';
+import { refuseMembers } from '../wire/errors.ts';
+import type { Call, Handlers } from '../wire/handlers.ts';
+import type { RdsContext } from './context.ts';
+import { describeInstance, majorOf } from './describe.ts';
+import { keyForNewData } from './encryption.ts';
+import { fault, invalidCombination, invalidValue, required } from './faults.ts';
+import { requireRoomForInstance, requireRoomForManualSnapshot } from './limits.ts';
+import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
+import { applyFilters, byKey, page } from './paging.ts';
+import { place } from './placement.ts';
+import type { InstanceRecord } from './records.ts';
+import { newResourceId, parameterGroupFor, restoreFromSnapshot } from './restore.ts';
+import { generatedPassword, scramVerifier } from './scram.ts';
+import { tagContext, tagsFrom } from './tags.ts';
+
+const CREATE_REFUSED = [
+  ...[
+    'DBClusterIdentifier',
+    'DBSecurityGroups',
+    'CharacterSetName',
+    'TdeCredentialArn',
+    'Domain',
+    'DomainFqdn',
+  ],
+  ...[
+    'CustomIamInstanceProfile',
+    'MultiTenant',
+    'AdditionalStorageVolumes',
+    'DBCapacityReservationIdentifier',
+  ],
+  ...['TagSpecifications', 'EnableCustomerOwnedIp', 'DedicatedLogVolume', 'MasterUserAuthenticationType'],
+];
+const DELETABLE_ONLY_WITHOUT_FINAL = new Set([
+  'failed',
+  'incompatible-restore',
+  'incompatible-network',
+  'restore-error',
+]);
+
+export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
+  const { platform, store, fleet } = context;
+
+  return {
+    async CreateDBInstance(input, call) {
+      refuseMembers('rds', 'CreateDBInstance', input, CREATE_REFUSED);
+      const id = identifier(
+        required(input.DBInstanceIdentifier, 'DBInstanceIdentifier'),
+        'DBInstanceIdentifier',
+      );
+      const tags = tagsFrom(input.Tags);
+      platform.authorize(call, 'rds:CreateDBInstance', rdsArn(call, 'db', id), {
+        ...tagContext(tags),
+        'rds:PubliclyAccessible': String(input.PubliclyAccessible ?? false),
+        'rds:StorageEncrypted': String(input.StorageEncrypted ?? false),
+      });
+      const engineVersion = engineVersionFor(input.Engine, input.EngineVersion, fleet.host.binaries.version);
+      if (store.instance(call, id))
+        throw fault(RDS.DBInstanceAlreadyExistsFault, 'DB instance already exists');
+      const allocatedStorage = input.AllocatedStorage ?? 20;
+      requireRoomForInstance(store, call, allocatedStorage);
+      const masterUsername = required(input.MasterUsername, 'MasterUsername');
+      requireUsername(masterUsername);
+      const password = passwordFrom(input.MasterUserPassword, input.ManageMasterUserPassword ?? false);
+      const encrypted = input.StorageEncrypted ?? false;
+      if (!encrypted && input.KmsKeyId !== undefined)
+        throw invalidCombination('KmsKeyId can be given only with StorageEncrypted.');
+      const kmsKeyArn = encrypted ? await keyForNewData(platform, call, input.KmsKeyId) : undefined;
+      const parameterGroup = parameterGroupFor(context, call, input.DBParameterGroupName, engineVersion);
+      const multiAz = input.MultiAZ ?? false;
+      const placed = await place(context, call, {
+        subnetGroup: input.DBSubnetGroupName,
+        securityGroupIds: input.VpcSecurityGroupIds,
+        availabilityZone: input.AvailabilityZone,
+        multiAz,
+        port: input.Port,
+      });
+      const masterVerifier = await scramVerifier(password);
+      const dbiResourceId = newResourceId();
+      const masterSecret =
+        input.ManageMasterUserPassword === true
+          ? await putSecret(call, dbiResourceId, masterUsername, password, input.MasterUserSecretKmsKeyId)
+          : undefined;
+      if (store.instance(call, id))
+        throw fault(RDS.DBInstanceAlreadyExistsFault, 'DB instance already exists');
+      const record: InstanceRecord = {
+        ...placed,
+        ...{ accountId: call.accountId, region: call.region, id, dbiResourceId, status: 'creating' },
+        ...{ engineVersion, masterUsername, dbName: input.DBName, allocatedStorage, encrypted, kmsKeyArn },
+        instanceClass: required(input.DBInstanceClass, 'DBInstanceClass'),
+        storageType: input.StorageType ?? 'gp2',
+        parameterGroup,
+        multiAz,
+        publiclyAccessible: input.PubliclyAccessible ?? false,
+        autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade ?? true,
+        deletionProtection: input.DeletionProtection ?? false,
+        copyTagsToSnapshot: input.CopyTagsToSnapshot ?? false,
+        iamAuthentication: input.EnableIAMDatabaseAuthentication ?? false,
+        backupRetentionPeriod: retentionDays(input.BackupRetentionPeriod ?? 1),
+        backupWindow: input.PreferredBackupWindow ?? '03:00-03:30',
+        maintenanceWindow: input.PreferredMaintenanceWindow ?? 'sun:06:00-sun:06:30',
+        chosenWindows: {
+          backup: input.PreferredBackupWindow !== undefined,
+          maintenance: input.PreferredMaintenanceWindow !== undefined,
+        },
+        caIdentifier: input.CACertificateIdentifier ?? 'rds-ca-rsa2048-g1',
+        engineLifecycleSupport: input.EngineLifecycleSupport ?? 'open-source-rds-extended-support',
+        tags,
+        masterSecret,
+        pending: {},
+        work: { kind: 'create', masterVerifier },
+      };
+      await store.instances.put(keyOf(call, id), record);
+      fleet.create(record, masterVerifier);
+      return { DBInstance: describeInstance(store, record) };
+    },
+
+    async RestoreDBInstanceFromDBSnapshot(input, call) {
+      return { DBInstance: await restoreFromSnapshot(context, input, call) };
+    },
+
+    async DescribeDBInstances(input, call) {
+      const wanted =
+        input.DBInstanceIdentifier === undefined ? undefined : idFrom(input.DBInstanceIdentifier);
+      platform.authorize(call, 'rds:DescribeDBInstances', rdsArn(call, 'db', wanted ?? '*'));
+      if (wanted !== undefined) return { DBInstances: [describeInstance(store, find(call, wanted))] };
+      const here = [...store.instances.values()].filter(
+        ({ accountId, region }) => accountId === call.accountId && region === call.region,
+      );
+      const matching = applyFilters(here, input.Filters, {
+        'db-instance-id': (record) => [record.id, rdsArn(record, 'db', record.id)],
+        'dbi-resource-id': ({ dbiResourceId }) => [dbiResourceId],
+        engine: () => ['postgres'],
+        'db-cluster-id': () => [],
+        domain: () => [],
+      }).sort(byKey(({ id }) => id));
+      const { items, Marker } = page(matching, ({ id }) => id, input);
+      return { DBInstances: items.map((record) => describeInstance(store, record)), Marker };
+    },
+
+    async DeleteDBInstance(input, call) {
+      const record = find(call, idFrom(required(input.DBInstanceIdentifier, 'DBInstanceIdentifier')));
+      authorizeOn('rds:DeleteDBInstance', record, call);
+      const skip = input.SkipFinalSnapshot ?? false;
+      const finalId = input.FinalDBSnapshotIdentifier;
+      if (record.deletionProtection)
+        throw invalidCombination(
+          'Cannot delete protected DB Instance, please disable deletion protection and try again.',
+        );
+      if (skip && finalId !== undefined)
+        throw invalidCombination(
+          'FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true.',
+        );
+      if (!skip && finalId === undefined)
+        throw invalidCombination(
+          'FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.',
+        );
+      if (record.status === 'deleting')
+        throw fault(RDS.InvalidDBInstanceStateFault, `Instance ${record.id} is already being deleted.`);
+      if (finalId !== undefined) requireFinalSnapshot(record, finalId, call);
+      if (input.DeleteAutomatedBackups === false && record.backupRetentionPeriod > 0) await retain(record);
+      const work = { kind: 'delete', finalSnapshotId: finalId?.toLowerCase() } as const;
+      const deleting = await store.patchInstance(keyOf(record, record.id), { status: 'deleting', work });
+      fleet.delete(deleting ?? record, work.finalSnapshotId);
+      return { DBInstance: describeInstance(store, deleting ?? record) };
+    },
+
+    async RebootDBInstance(input, call) {
+      refuseMembers('rds', 'RebootDBInstance', input, ['ForceFailover']);
+      const record = await change(
+        input.DBInstanceIdentifier,
+        'rds:RebootDBInstance',
+        call,
+        ['available'],
+        'rebooting',
+      );
+      fleet.reboot(keyOf(record, record.id));
+      return { DBInstance: describeInstance(store, record) };
+    },
+
+    async StopDBInstance(input, call) {
+      refuseMembers('rds', 'StopDBInstance', input, [
+        'DBSnapshotIdentifier',
+        'DetachFromDBCapacityReservation',
+      ]);
+      const record = await change(
+        input.DBInstanceIdentifier,
+        'rds:StopDBInstance',
+        call,
+        ['available'],
+        'stopping',
+      );
+      fleet.stop(keyOf(record, record.id));
+      return { DBInstance: describeInstance(store, record) };
+    },
+
+    async StartDBInstance(input, call) {
+      const record = await change(
+        input.DBInstanceIdentifier,
+        'rds:StartDBInstance',
+        call,
+        ['stopped'],
+        'starting',
+      );
+      fleet.start(keyOf(record, record.id));
+      return { DBInstance: describeInstance(store, record) };
+    },
+  };
+
+  function find(call: Call, id: string): InstanceRecord {
+    const record = store.instance(call, id);
+    if (!record) throw fault(RDS.DBInstanceNotFoundFault, `DBInstance ${id} not found.`);
+    return record;
+  }
+
+  function authorizeOn(action: string, record: InstanceRecord, call: Call): void {
+    platform.authorize(call, action, rdsArn(record, 'db', record.id), tagContext([], record.tags));
+  }
+
+  /** Checks and sets the status with no await between them. */
+  async function change(
+    id: string | undefined,
+    action: string,
+    call: Call,
+    from: readonly string[],
+    to: string,
+  ): Promise<InstanceRecord> {
+    const record = find(call, idFrom(required(id, 'DBInstanceIdentifier')));
+    authorizeOn(action, record, call);
+    if (!from.includes(record.status))
+      throw fault(
+        RDS.InvalidDBInstanceStateFault,
+        `Instance ${record.id} is not in ${from.join(' or ')} state. Its state is ${record.status}.`,
+      );
+    const changed = { ...record, status: to };
+    await store.instances.put(keyOf(record, record.id), changed);
+    return changed;
+  }
+
+  function requireFinalSnapshot(record: InstanceRecord, finalId: string, call: Call): void {
+    const id = identifier(finalId, 'FinalDBSnapshotIdentifier', 255);
+    if (DELETABLE_ONLY_WITHOUT_FINAL.has(record.status) || !fleet.server(keyOf(record, record.id)))
+      throw fault(
+        RDS.InvalidDBInstanceStateFault,
+        `Cannot take a final snapshot of instance ${record.id} in state ${record.status}: set SkipFinalSnapshot.`,
+      );
+    if (store.snapshot(call, id))
+      throw fault(
+        RDS.DBSnapshotAlreadyExistsFault,
+        `Cannot create the snapshot because a snapshot with the identifier ${id} already exists.`,
+      );
+    requireRoomForManualSnapshot(store, call);
+  }
+
+  async function retain(instance: InstanceRecord): Promise<void> {
+    const days = instance.backupRetentionPeriod * 86_400_000;
+    const until = new Date(platform.clock.now().getTime() + days).toISOString();
+    const { accountId, region, dbiResourceId } = instance;
+    await store.retained.put(dbiResourceId, { accountId, region, instance, until });
+  }
+
+  async function putSecret(
+    call: Call,
+    resourceId: string,
+    username: string,
+    password: string,
+    kmsKey: string | undefined,
+  ): Promise<InstanceRecord['masterSecret']> {
+    const name = `rds!${resourceId}`;
+    const arn = await platform.secrets.putManaged(
+      call.accountId,
+      call.region,
+      name,
+      { username, password },
+      kmsKey,
+    );
+    return { arn, kmsKeyArn: kmsKey ?? (await platform.keys.managed('secretsmanager', call)).arn };
+  }
+}
+
+/** A name, or the ARN that holds it. */
+export function idFrom(ref: string): string {
+  return (parseRdsArn(ref)?.id ?? ref).toLowerCase();
+}
+
+export function passwordFrom(given: string | undefined, managed: boolean): string {
+  if (managed && given !== undefined)
+    throw invalidCombination('You cannot specify MasterUserPassword together with ManageMasterUserPassword.');
+  if (managed) return generatedPassword();
+  const password = required(given, 'MasterUserPassword');
+  if (password.length < 8 || password.length > 128 || /[^\x21-\x7e]|[/"@]/.test(password))
+    throw invalidValue(
+      "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used, 8 to 128 of them.",
+    );
+  return password;
+}
+
+export function retentionDays(days: number): number {
+  if (Number.isInteger(days) && days >= 0 && days <= 35) return days;
+  throw invalidValue(`Invalid backup retention period: ${days}. It must be between 0 and 35.`);
+}
+
+function requireUsername(name: string): void {
+  if (!/^[a-z][a-z0-9_]{0,62}$/i.test(name))
+    throw invalidValue(
+      `MasterUsername ${name} must be 1 to 63 letters, digits or underscores, and begin with a letter.`,
+    );
+  if (/^(pg_|rds)/i.test(name) || /^(admin|master|postgresql)$/i.test(name))
+    throw invalidValue(`MasterUsername ${name} cannot be used as it is a reserved word used by the engine`);
+}
+
+function engineVersionFor(engine: string | undefined, asked: string | undefined, have: string): string {
+  if (engine !== 'postgres')
+    throw invalidValue(`Invalid DB engine: ${engine ?? ''}. Here there is only postgres.`);
+  if (asked === undefined || asked === have || asked === majorOf(have)) return have;
+  throw invalidCombination(`Cannot find version ${asked} for postgres. This computer has ${have}.`);
+}

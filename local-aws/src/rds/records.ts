@@ -1,0 +1,146 @@
+import type { Place } from '../platform.ts';
+
+/** What is kept of each thing. JSON: instants are RFC 3339 text. */
+export interface Tag {
+  readonly Key: string;
+  readonly Value: string;
+}
+
+export interface InstanceRecord extends Place {
+  readonly id: string;
+  readonly dbiResourceId: string;
+  readonly status: string;
+  readonly instanceClass: string;
+  readonly engineVersion: string;
+  readonly masterUsername: string;
+  readonly dbName?: string | undefined;
+  /** Loopback address that stands for an address of the subnet; `fenced` is false where that is not possible (macOS). */
+  readonly address: string;
+  readonly fenced: boolean;
+  readonly port: number;
+  readonly createdAt?: string | undefined;
+  readonly allocatedStorage: number;
+  readonly storageType: string;
+  readonly encrypted: boolean;
+  readonly kmsKeyArn?: string | undefined;
+  readonly vpcId: string;
+  readonly subnetGroup: string;
+  readonly availabilityZone: string;
+  readonly securityGroupIds: readonly string[];
+  readonly parameterGroup: string;
+  readonly multiAz: boolean;
+  readonly publiclyAccessible: boolean;
+  readonly autoMinorVersionUpgrade: boolean;
+  readonly deletionProtection: boolean;
+  readonly copyTagsToSnapshot: boolean;
+  readonly iamAuthentication: boolean;
+  readonly backupRetentionPeriod: number;
+  readonly backupWindow: string;
+  readonly maintenanceWindow: string;
+  /** Which windows somebody chose. Those that we made up never get in the way of a backup job. */
+  readonly chosenWindows: { readonly backup: boolean; readonly maintenance: boolean };
+  readonly caIdentifier: string;
+  readonly engineLifecycleSupport: string;
+  readonly tags: readonly Tag[];
+  readonly masterSecret?: { readonly arn: string; readonly kmsKeyArn?: string | undefined } | undefined;
+  readonly pending: PendingChanges;
+  /** Work that has to be taken up again after a crash. */
+  readonly work?: InstanceWork | undefined;
+}
+
+export interface PendingChanges {
+  /** SCRAM verifier of the new master password: the password itself is never kept. */
+  readonly masterVerifier?: string | undefined;
+  readonly instanceClass?: string | undefined;
+  readonly allocatedStorage?: number | undefined;
+  readonly multiAz?: boolean | undefined;
+}
+
+export type InstanceWork =
+  | { readonly kind: 'create'; readonly masterVerifier: string }
+  | { readonly kind: 'restore'; readonly snapshotKey: string }
+  | { readonly kind: 'delete'; readonly finalSnapshotId?: string | undefined };
+
+export interface SnapshotRecord extends Place {
+  readonly id: string;
+  readonly type: 'manual' | 'awsbackup';
+  readonly status: 'creating' | 'copying' | 'available' | 'failed' | 'deleting';
+  readonly percent: number;
+  /** Why it failed. */
+  readonly failure?: string | undefined;
+  /** Name of the folder that holds the bytes. */
+  readonly folder: string;
+  readonly bytes: number;
+  /** When the data was cut; for a copy, when the copy was made. */
+  readonly createdAt?: string | undefined;
+  readonly originalCreatedAt?: string | undefined;
+  readonly databaseTime?: string | undefined;
+  /** Of the snapshot that this is a copy of. */
+  readonly sourceArn?: string | undefined;
+  /** Where the first snapshot of this data was taken from. */
+  readonly instanceArn: string;
+  /** The instance as it was then: what a restore starts from. */
+  readonly instance: InstanceFacts;
+  readonly encrypted: boolean;
+  readonly kmsKeyArn?: string | undefined;
+  /** Account ids that may copy or restore it. */
+  readonly sharedWith: readonly string[];
+  readonly tags: readonly Tag[];
+}
+
+export type InstanceFacts = Pick<
+  InstanceRecord,
+  | 'id'
+  | 'dbiResourceId'
+  | 'instanceClass'
+  | 'engineVersion'
+  | 'masterUsername'
+  | 'dbName'
+  | 'port'
+  | 'createdAt'
+  | 'allocatedStorage'
+  | 'storageType'
+  | 'vpcId'
+  | 'subnetGroup'
+  | 'availabilityZone'
+  | 'securityGroupIds'
+  | 'parameterGroup'
+  | 'multiAz'
+  | 'publiclyAccessible'
+  | 'autoMinorVersionUpgrade'
+  | 'deletionProtection'
+  | 'copyTagsToSnapshot'
+  | 'iamAuthentication'
+  | 'backupRetentionPeriod'
+  | 'backupWindow'
+  | 'caIdentifier'
+>;
+
+export interface SubnetGroupRecord extends Place {
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly tags: readonly Tag[];
+}
+
+export interface ParameterGroupRecord extends Place {
+  readonly name: string;
+  readonly family: string;
+  readonly description: string;
+  readonly tags: readonly Tag[];
+}
+
+export interface RdsEvent extends Place {
+  readonly at: string;
+  readonly sourceType: 'db-instance' | 'db-snapshot';
+  readonly sourceId: string;
+  readonly message: string;
+  readonly categories: readonly string[];
+}
+
+/** Automated backups that outlive their instance (`DeleteAutomatedBackups: false`). */
+export interface RetainedBackup extends Place {
+  readonly instance: InstanceRecord;
+  readonly until: string;
+}

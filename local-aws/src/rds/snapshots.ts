@@ -1,0 +1,323 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { copySnapshot, type Manifest, takeSnapshot } from '../pg/index.ts';
+import type { Place } from '../platform.ts';
+import { TYPICAL } from './durations.ts';
+import type { Fleet } from './fleet.ts';
+import { keyOf, rdsArn } from './names.ts';
+import type { InstanceFacts, InstanceRecord, SnapshotRecord, Tag } from './records.ts';
+import type { RdsStore } from './store.ts';
+
+export interface NewSnapshot {
+  readonly id: string;
+  readonly type: SnapshotRecord['type'];
+  readonly tags: readonly Tag[];
+}
+
+export interface NewCopy extends NewSnapshot {
+  readonly place: Place;
+  readonly kmsKeyArn: string | undefined;
+}
+
+/** The lives of DB snapshots: taken, copied and removed in the background, each state written down first. */
+export class Snapshots {
+  readonly #store: RdsStore;
+  readonly #fleet: Fleet;
+  readonly #current = new Map<string, AbortController>();
+
+  constructor(store: RdsStore, fleet: Fleet) {
+    this.#store = store;
+    this.#fleet = fleet;
+    fleet.finalSnapshot = (instance, id) => this.#takeFinal(instance, id);
+  }
+
+  /** After a crash: a snapshot that was being taken has failed, as in AWS; a copy is begun again, since its source is still there. */
+  async resume(): Promise<void> {
+    await this.#discardStrays();
+    for (const [key, record] of [...this.#store.snapshots.entries()]) {
+      if (record.status === 'creating')
+        await this.#fail(key, record, 'The snapshot was interrupted by an internal failure.');
+      if (record.status === 'copying') {
+        const source = [...this.#store.snapshots.values()].find((other) => arnOf(other) === record.sourceArn);
+        if (source) this.#copy(key, record, source);
+        else await this.#fail(key, record, 'The source of the copy no longer exists.');
+      }
+      if (record.status === 'deleting') this.remove(key);
+    }
+  }
+
+  /** Begins a snapshot of a running instance, which shows `backing-up` meanwhile. */
+  async take(instance: InstanceRecord, { id, type, tags }: NewSnapshot): Promise<SnapshotRecord> {
+    const { accountId, region } = instance;
+    const record: SnapshotRecord = {
+      ...{ accountId, region, id, type, tags, sharedWith: [] },
+      ...{ status: 'creating', percent: 0, bytes: 0, folder: randomUUID() },
+      instanceArn: rdsArn(instance, 'db', instance.id),
+      instance: factsOf(instance),
+      encrypted: instance.encrypted,
+      kmsKeyArn: instance.kmsKeyArn,
+    };
+    const key = keyOf(record, id);
+    const instanceKey = keyOf(instance, instance.id);
+    const stored = Promise.all([
+      this.#store.snapshots.put(key, record),
+      this.#store.patchInstance(instanceKey, { status: 'backing-up' }),
+    ]);
+    await stored;
+    this.#run(key, `snapshot ${id}`, async (signal) => {
+      try {
+        await this.#takeNow(key, record, instanceKey, signal);
+      } finally {
+        const now = this.#store.instances.get(instanceKey);
+        if (now?.status === 'backing-up')
+          await this.#store.patchInstance(instanceKey, { status: 'available' });
+      }
+    });
+    return record;
+  }
+
+  /** Begins a copy; the bytes are really copied, into the destination's folder. */
+  async copy(source: SnapshotRecord, { place, id, type, tags, kmsKeyArn }: NewCopy): Promise<SnapshotRecord> {
+    const record: SnapshotRecord = {
+      ...source,
+      ...{
+        accountId: place.accountId,
+        region: place.region,
+        id,
+        type,
+        tags,
+        sharedWith: [],
+        failure: undefined,
+      },
+      ...{ status: 'copying', percent: 0, folder: randomUUID(), createdAt: undefined },
+      sourceArn: arnOf(source),
+      encrypted: kmsKeyArn !== undefined || source.encrypted,
+      kmsKeyArn: kmsKeyArn ?? source.kmsKeyArn,
+    };
+    const key = keyOf(place, id);
+    await this.#store.snapshots.put(key, record);
+    this.#copy(key, record, source);
+    return record;
+  }
+
+  /** Begins the removal, of a copy under way too. */
+  remove(key: string): void {
+    this.#current.get(key)?.abort(new Error('the snapshot is being deleted'));
+    const record = this.#store.snapshots.get(key);
+    if (!record) return;
+    this.#run(key, `delete snapshot ${key}`, async (signal) => {
+      await this.#store.patchSnapshot(key, { status: 'deleting' });
+      await this.#store.platform.pace.take('rds.deleteSnapshot', {
+        typicalSeconds: TYPICAL.deleteSnapshot,
+        signal,
+      });
+      await this.removeNow(key);
+      await this.#note(record, 'Deleted manual snapshot', 'deletion'); // RDS-EVENT-0041
+    });
+  }
+
+  /** Removes record and bytes at once, as an expiry does. */
+  async removeNow(key: string): Promise<void> {
+    const record = this.#store.snapshots.get(key);
+    if (!record) return;
+    await this.#store.snapshots.remove(key);
+    await this.#store.discard(this.#store.snapshotDir(record));
+  }
+
+  async #takeNow(
+    key: string,
+    record: SnapshotRecord,
+    instanceKey: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const server = this.#fleet.server(instanceKey);
+    if (!server) throw new Error('The database server is not running.');
+    await this.#note(record, 'Creating manual snapshot', 'creation'); // RDS-EVENT-0040
+    const progress = this.#progress(key);
+    const [manifest] = await Promise.all([
+      takeSnapshot(server, this.#store.snapshotDir(record), { signal, onProgress: progress }),
+      this.#store.platform.pace.take('rds.snapshot', { typicalSeconds: TYPICAL.snapshot, signal }),
+    ]);
+    const cutAt = this.#simulated(manifest);
+    await this.#store.patchSnapshot(key, {
+      ...{ status: 'available', percent: 100, bytes: manifest.bytes },
+      ...{ createdAt: cutAt, originalCreatedAt: cutAt, databaseTime: cutAt },
+    });
+    await this.#note(record, 'Manual snapshot created', 'creation'); // RDS-EVENT-0042
+  }
+
+  async #takeFinal(instance: InstanceRecord, id: string): Promise<void> {
+    const key = keyOf(instance, id);
+    if (this.#store.snapshots.get(key)?.status === 'available') return; // taken before a crash
+    const record = this.#store.snapshots.get(key) ?? (await this.#announceFinal(instance, id));
+    try {
+      await this.#takeNow(key, record, keyOf(instance, instance.id), new AbortController().signal);
+    } catch (err) {
+      await this.#fail(key, record, messageOf(err));
+      throw err;
+    }
+  }
+
+  async #announceFinal(instance: InstanceRecord, id: string): Promise<SnapshotRecord> {
+    const { accountId, region } = instance;
+    const record: SnapshotRecord = {
+      ...{ accountId, region, id, type: 'manual', sharedWith: [], status: 'creating', percent: 0, bytes: 0 },
+      folder: randomUUID(),
+      tags: instance.copyTagsToSnapshot ? instance.tags : [],
+      instanceArn: rdsArn(instance, 'db', instance.id),
+      instance: factsOf(instance),
+      encrypted: instance.encrypted,
+      kmsKeyArn: instance.kmsKeyArn,
+    };
+    await this.#store.snapshots.put(keyOf(record, id), record);
+    return record;
+  }
+
+  #copy(key: string, record: SnapshotRecord, source: SnapshotRecord): void {
+    const crossRegion = source.region !== record.region;
+    const typicalSeconds = crossRegion ? TYPICAL.copyCrossRegion : TYPICAL.copySameRegion;
+    this.#run(key, `copy snapshot to ${key}`, async (signal) => {
+      const to = this.#store.snapshotDir(record);
+      await this.#store.discard(to); // half a copy from before a crash
+      const [{ manifest, differences }] = await Promise.all([
+        copySnapshot(this.#store.snapshotDir(source), to, this.#fleet.host.account, {
+          signal,
+          onProgress: this.#progress(key),
+        }),
+        this.#store.platform.pace.take('rds.copySnapshot', { typicalSeconds, signal }),
+      ]);
+      if (differences.length > 0) this.#tellOfDamage(source, differences);
+      const createdAt = this.#store.platform.clock.now().toISOString();
+      await this.#store.patchSnapshot(key, {
+        status: 'available',
+        percent: 100,
+        bytes: manifest.bytes,
+        createdAt,
+      });
+      await this.#note(record, 'Finished copy of snapshot', 'notification'); // RDS-EVENT-0060
+    });
+  }
+
+  #tellOfDamage(source: SnapshotRecord, differences: readonly object[]): void {
+    const { events, log } = this.#store.platform;
+    const detail = `copied ${source.id} although its bytes differ from what was stored: ${JSON.stringify(differences.slice(0, 5))}`;
+    events.record({
+      kind: 'damage',
+      service: 'rds',
+      accountId: source.accountId,
+      region: source.region,
+      detail,
+    });
+    log.warn({ snapshot: source.id, differences: differences.length }, 'copied a damaged snapshot');
+  }
+
+  #progress(key: string): (done: number) => void {
+    let shown = 0;
+    return (done) => {
+      const percent = Math.min(99, Math.floor(done * 100));
+      if (percent < shown + 25) return;
+      shown = percent;
+      this.#store.platform.tasks.run('rds: progress', async () => {
+        const record = this.#store.snapshots.get(key);
+        if (record && (record.status === 'creating' || record.status === 'copying'))
+          await this.#store.patchSnapshot(key, { percent });
+      });
+    };
+  }
+
+  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+    const mine = new AbortController();
+    this.#current.set(key, mine);
+    this.#store.platform.tasks.run(`rds: ${name}`, async (closing) => {
+      const signal = AbortSignal.any([closing, mine.signal]);
+      try {
+        await work(signal);
+      } catch (err) {
+        if (signal.aborted) return; // deleted meanwhile, or judged at the next start
+        const record = this.#store.snapshots.get(key);
+        if (record) await this.#fail(key, record, messageOf(err));
+      } finally {
+        if (this.#current.get(key) === mine) this.#current.delete(key);
+      }
+    });
+  }
+
+  async #fail(key: string, record: SnapshotRecord, failure: string): Promise<void> {
+    this.#store.platform.log.error({ snapshot: key, failure }, 'snapshot failed');
+    await this.#store.patchSnapshot(key, { status: 'failed', failure });
+    await this.#store.discard(this.#store.snapshotDir(record));
+    await this.#note(record, `The snapshot failed: ${failure}`, 'failure');
+  }
+
+  /** Bytes without a record, left by a crash. */
+  async #discardStrays(): Promise<void> {
+    const known = new Set(
+      [...this.#store.snapshots.values()].map((record) => this.#store.snapshotDir(record)),
+    );
+    const accounts = join(this.#store.platform.stateDir, 'accounts');
+    for (const account of existsSync(accounts) ? await readdir(accounts) : [])
+      for (const region of await readdir(join(accounts, account))) {
+        const folder = join(accounts, account, region, 'rds', 'snapshots');
+        for (const name of existsSync(folder) ? await readdir(folder) : [])
+          if (!known.has(join(folder, name))) await this.#store.discard(join(folder, name));
+      }
+  }
+
+  /** The server runs on the real clock, bodies on the simulated one. */
+  #simulated({ databaseTime }: Manifest): string {
+    return new Date(Date.parse(databaseTime) + this.#store.platform.clock.offsetMs).toISOString();
+  }
+
+  #note(record: SnapshotRecord, message: string, category: string): Promise<void> {
+    return this.#store.note(record, { sourceType: 'db-snapshot', sourceId: record.id }, message, category);
+  }
+}
+
+export function arnOf(snapshot: SnapshotRecord): string {
+  return rdsArn(snapshot, 'snapshot', snapshot.id);
+}
+
+function messageOf(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
+}
+
+const FACTS = [
+  ...([
+    'id',
+    'dbiResourceId',
+    'instanceClass',
+    'engineVersion',
+    'masterUsername',
+    'dbName',
+    'port',
+    'createdAt',
+  ] as const),
+  ...([
+    'allocatedStorage',
+    'storageType',
+    'vpcId',
+    'subnetGroup',
+    'availabilityZone',
+    'securityGroupIds',
+  ] as const),
+  ...([
+    'parameterGroup',
+    'multiAz',
+    'publiclyAccessible',
+    'autoMinorVersionUpgrade',
+    'deletionProtection',
+  ] as const),
+  ...([
+    'copyTagsToSnapshot',
+    'iamAuthentication',
+    'backupRetentionPeriod',
+    'backupWindow',
+    'caIdentifier',
+  ] as const),
+] satisfies readonly (keyof InstanceFacts)[];
+
+function factsOf(instance: InstanceRecord): InstanceFacts {
+  return Object.fromEntries(FACTS.map((name) => [name, instance[name]])) as unknown as InstanceFacts;
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Place, Platform, Table } from '../platform.ts';
+import { keyOf } from './names.ts';
+import type {
+  InstanceRecord,
+  ParameterGroupRecord,
+  RdsEvent,
+  RetainedBackup,
+  SnapshotRecord,
+  SubnetGroupRecord,
+} from './records.ts';
+
+/** Events are kept this long. */
+export const EVENT_DAYS = 14;
+
+/** Everything that RDS remembers, and where its bytes lie. */
+export class RdsStore {
+  readonly platform: Platform;
+  readonly instances: Table<InstanceRecord>;
+  readonly snapshots: Table<SnapshotRecord>;
+  readonly subnetGroups: Table<SubnetGroupRecord>;
+  readonly parameterGroups: Table<ParameterGroupRecord>;
+  readonly retained: Table<RetainedBackup>;
+  readonly events: Table<RdsEvent>;
+
+  constructor(platform: Platform) {
+    this.platform = platform;
+    this.instances = platform.table('rds/instances');
+    this.snapshots = platform.table('rds/snapshots');
+    this.subnetGroups = platform.table('rds/subnet-groups');
+    this.parameterGroups = platform.table('rds/parameter-groups');
+    this.retained = platform.table('rds/retained-backups');
+    this.events = platform.table('rds/events');
+  }
+
+  instance(place: Place, id: string): InstanceRecord | undefined {
+    return this.instances.get(keyOf(place, id));
+  }
+
+  snapshot(place: Place, id: string): SnapshotRecord | undefined {
+    return this.snapshots.get(keyOf(place, id));
+  }
+
+  instanceDir(record: InstanceRecord): string {
+    return join(this.#partition(record), 'instances', record.dbiResourceId);
+  }
+
+  snapshotDir(record: SnapshotRecord): string {
+    return join(this.#partition(record), 'snapshots', record.folder);
+  }
+
+  /** Changes a record that still exists; the change is visible at once. */
+  async patchInstance(key: string, patch: Partial<InstanceRecord>): Promise<InstanceRecord | undefined> {
+    const record = this.instances.get(key);
+    if (!record) return undefined;
+    const changed = { ...record, ...patch };
+    await this.instances.put(key, changed);
+    return changed;
+  }
+
+  async patchSnapshot(key: string, patch: Partial<SnapshotRecord>): Promise<SnapshotRecord | undefined> {
+    const record = this.snapshots.get(key);
+    if (!record) return undefined;
+    const changed = { ...record, ...patch };
+    await this.snapshots.put(key, changed);
+    return changed;
+  }
+
+  async note(
+    place: Place,
+    source: Pick<RdsEvent, 'sourceType' | 'sourceId'>,
+    message: string,
+    category: string,
+  ): Promise<void> {
+    const at = this.platform.clock.now().toISOString();
+    const { accountId, region } = place;
+    await this.events.put(`${at}/${randomUUID()}`, {
+      accountId,
+      region,
+      at,
+      ...source,
+      message,
+      categories: [category],
+    });
+  }
+
+  async dropOldEvents(): Promise<void> {
+    const oldest = new Date(this.platform.clock.now().getTime() - EVENT_DAYS * 86_400_000).toISOString();
+    for (const [key, event] of [...this.events.entries()])
+      if (event.at < oldest) await this.events.remove(key);
+  }
+
+  /** Gone at once for everybody; the disk space follows in the background, since removing a thousand files takes a second. */
+  async discard(folder: string): Promise<void> {
+    const trash = join(this.platform.stateDir, 'trash');
+    await mkdir(trash, { recursive: true });
+    const grave = join(trash, randomUUID());
+    try {
+      await rename(folder, grave);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw cause;
+    }
+    this.platform.tasks.run(`remove ${grave}`, () => rm(grave, { recursive: true, force: true }));
+  }
+
+  /** What an earlier life had thrown away but not yet removed. */
+  emptyTrash(): void {
+    const trash = join(this.platform.stateDir, 'trash');
+    const graves = existsSync(trash) ? readdirSync(trash).map((name) => join(trash, name)) : [];
+    this.platform.tasks.run('empty the trash', async () => {
+      for (const grave of graves) await rm(grave, { recursive: true, force: true });
+    });
+  }
+
+  #partition({ accountId, region }: Place): string {
+    return join(this.platform.stateDir, 'accounts', accountId, region, 'rds');
+  }
+}
