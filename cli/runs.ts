@@ -46,7 +46,7 @@ export function startBackup(
   now: Date,
 ): Promise<Started<ProtectResult>> {
   const slot = slotOf(now);
-  const argument: ProtectRequest = { ...under(loaded), slot, resource };
+  const argument: ProtectRequest = { ...under(loaded), slot, resource, trigger: 'by-hand' };
   return started(plane, 'protectResource', protectId(resource, slot), slot, argument);
 }
 

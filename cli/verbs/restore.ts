@@ -147,7 +147,7 @@ async function handedOverOrEnded(
     (error: unknown) => (run.error = error),
   );
   for (;;) {
-    if (run.error !== undefined) throw run.error;
+    if (run.error !== undefined) throw run.error as Error;
     const state = await plane.query<RestoreState>(id, 'state').catch(() => null);
     if (state !== null && (state.phase === 'handed-over' || state.phase === 'ended')) return state;
     if (run.result !== undefined) return stateAtEnd(run.result);

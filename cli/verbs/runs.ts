@@ -45,10 +45,13 @@ export async function drill(
 }
 
 /** `lifeboat night`: the whole night now, by hand. */
-export async function night(world: World, { detach }: Waiting): Promise<ExitStatus> {
+export async function night(
+  world: World,
+  { detach, only }: Waiting & { readonly only?: 'protect' | 'drill' },
+): Promise<ExitStatus> {
   const loaded = world.policy();
   return withControlPlane(world, async (plane) => {
-    const run = await startNight(plane, loaded, world.now());
+    const run = await startNight(plane, loaded, world.now(), only);
     const result = await waitFor(world, plane, run, detach);
     if (result === undefined) return EXIT.ok;
     world.terminal.result({ run: run.id, ...result });

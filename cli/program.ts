@@ -1,0 +1,176 @@
+import { Command, Option } from 'commander';
+import type { ExitStatus } from './exit-status.ts';
+import { apply } from './verbs/apply.ts';
+import { finishRestore, requestRestore, restoreStatus, type RestoreOptions } from './verbs/restore.ts';
+import { backup, drill, night } from './verbs/runs.ts';
+import { status } from './verbs/status.ts';
+import { validate } from './verbs/validate.ts';
+import type { World } from './world.ts';
+
+export interface GlobalOptions {
+  readonly policy?: string;
+  readonly json?: boolean;
+  readonly color: boolean;
+}
+
+/** Makes the world for one command, once its options are known. */
+export type MakeWorld = (options: GlobalOptions) => World;
+
+const DETACH = ['--detach', 'start it and return; it goes on by itself'] as const;
+const POINT = [
+  '--point <arn>',
+  'this recovery point of the last vault; default: the newest one there',
+] as const;
+
+/**
+ * The `lifeboat` command line. Parses, calls one verb, and hands its exit status to `done`.
+ * Verbs that are rarely used together are imported when they are called, so that `--help` stays quick.
+ */
+export function createProgram(makeWorld: MakeWorld, done: (status: ExitStatus) => void): Command {
+  const program = new Command('lifeboat')
+    .description('Backups that are taken, locked, restored, proven and put on record.')
+    .option('--policy <file>', 'policy file (default: $LIFEBOAT_POLICY, else ./lifeboat.yaml)')
+    .option('--json', 'one JSON value on standard output, nothing else')
+    .option('--no-color', 'no colours (NO_COLOR does the same)')
+    .showHelpAfterError('(lifeboat --help shows what there is)')
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 done and verified, 1 not verified (a verdict failed or is inconclusive), 2 could not do it, 130 detached by Ctrl-C.
+Environment: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS_CERT, TEMPORAL_TLS_KEY, TEMPORAL_TLS_CA, TEMPORAL_API_KEY;
+             the AWS SDK's own variables; LIFEBOAT_POLICY; LIFEBOAT_DEBUG=1 shows stack traces.`,
+    );
+  const run = async (verb: (world: World) => Promise<ExitStatus> | ExitStatus): Promise<void> => {
+    done(await verb(makeWorld(program.opts<GlobalOptions>())));
+  };
+
+  program
+    .command('validate [file]')
+    .description('check a policy file, and say what it protects')
+    .action((file: string | undefined) =>
+      run((world) => validate(file === undefined ? world : makeWorld({ ...program.opts(), policy: file }))),
+    );
+  program
+    .command('apply [file]')
+    .description("make Temporal's schedules what the policy says; starts no run")
+    .option('--plan', 'only say what would change')
+    .action((file: string | undefined, options: { plan?: boolean }) =>
+      run((world) =>
+        apply(file === undefined ? world : makeWorld({ ...program.opts(), policy: file }), options),
+      ),
+    );
+  program
+    .command('status')
+    .description('how every resource stands, what runs, what comes next')
+    .action(() => run(status));
+  program
+    .command('doctor')
+    .description('check every condition that a night needs; changes nothing')
+    .action(() => run(async (world) => (await import('./verbs/doctor.ts')).doctor(world)));
+
+  program
+    .command('night')
+    .description('run the whole night now')
+    .addOption(
+      new Option('--only <half>', 'one half of it: back up and copy, or drill what is there').choices([
+        'protect',
+        'drill',
+      ]),
+    )
+    .option(...DETACH)
+    .action((options: { detach?: boolean; only?: 'protect' | 'drill' }) =>
+      run((world) => night(world, options)),
+    );
+  program
+    .command('backup <resource>')
+    .description('back one resource up now, and copy it to the last vault')
+    .option(...DETACH)
+    .action((resource: string, options: { detach?: boolean }) =>
+      run((world) => backup(world, resource, options)),
+    );
+  program
+    .command('drill <resource>')
+    .description('restore a recovery point, check it and take it down, now')
+    .option(...POINT)
+    .option(...DETACH)
+    .action((resource: string, options: { detach?: boolean; point?: string }) =>
+      run((world) => drill(world, resource, options)),
+    );
+
+  addRestore(program, run);
+  addEvidence(program, run);
+  return program;
+}
+
+type RunVerb = (verb: (world: World) => Promise<ExitStatus> | ExitStatus) => Promise<void>;
+
+function addRestore(program: Command, run: RunVerb): void {
+  const restore = program.command('restore').description('restores that people ask for');
+  restore
+    .command('request <resource>')
+    .description('restore, verify, and hand over until a deadline')
+    .requiredOption('--reason <text>', 'why; part of the evidence')
+    .addOption(
+      new Option(
+        '--at <instant>',
+        'the newest point from then or before, e.g. 2026-11-21T09:58:00Z',
+      ).conflicts('point'),
+    )
+    .option(...POINT)
+    .option('--keep <time>', 'how long to keep it after hand-over, at most 24h', '8h')
+    .option('--as <name>', 'name of the request')
+    .option('--accept-unverified', 'hand over even if verification fails; on record')
+    .option(...DETACH)
+    .action((resource: string, options: RestoreOptions) =>
+      run((world) => requestRestore(world, resource, options)),
+    );
+  restore
+    .command('status [request]')
+    .description('one request, or all of them')
+    .action((request: string | undefined) => run((world) => restoreStatus(world, request)));
+  restore
+    .command('finish <request>')
+    .description('take down what was restored, and prove that it is gone')
+    .option(...DETACH)
+    .action((request: string, options: { detach?: boolean }) =>
+      run((world) => finishRestore(world, request, options)),
+    );
+}
+
+function addEvidence(program: Command, run: RunVerb): void {
+  const day = (flag: string, what: string): [string, string] => [`${flag} <day>`, `${what}, e.g. 2026-11-21`];
+  const evidence = program.command('evidence').description('signed statements and seals');
+  evidence
+    .command('list')
+    .description('statements and seals in the ledger')
+    .option(...day('--from', 'first day'))
+    .option(...day('--to', 'last day'))
+    .action((options: { from?: string; to?: string }) =>
+      run(async (world) => (await import('./verbs/evidence.ts')).listEvidence(world, options)),
+    );
+  evidence
+    .command('export')
+    .description('copy the evidence to a folder that can be verified offline')
+    .requiredOption('--out <dir>', 'a new or empty folder')
+    .option(...day('--from', 'first day'))
+    .option(...day('--to', 'last day'))
+    .action((options: { out: string; from?: string; to?: string }) =>
+      run(async (world) => (await import('./verbs/evidence.ts')).exportEvidence(world, options)),
+    );
+  evidence
+    .command('verify <dir>')
+    .description('verify an export with nothing but this computer')
+    .option('--key <file>', 'public key (PEM) that reached you by another way than the export')
+    .option('--trusted-seal <sha256>', 'last seal of an earlier verification')
+    .action((dir: string, options: { key?: string; trustedSeal?: string }) =>
+      run(async (world) => (await import('./verbs/evidence.ts')).verifyEvidence(world, dir, options)),
+    );
+  const report = program.command('report').description('reports for people');
+  report
+    .command('drill [resource-or-statement]')
+    .description('the newest drill (of a resource), or the one of a statement key')
+    .option('--html <file>', 'write it as a page to print')
+    .action((which: string | undefined, options: { html?: string }) =>
+      run(async (world) => (await import('./verbs/evidence.ts')).reportDrill(world, which, options)),
+    );
+}
