@@ -1,0 +1,84 @@
+import type { BlockDigests } from './fingerprint.ts';
+import { qualified } from './names.ts';
+import type { Relation } from './inventory.ts';
+import { rowHashSql } from './row-hash.ts';
+import type { Session } from './session.ts';
+import { type XidWindow, isOldSql, isYoungSql } from './window.ts';
+
+/** 16 MB of heap per question: well below any time-out, and often enough for a heartbeat. */
+export const BLOCKS_PER_CHUNK = 2_048;
+/** Count (int4) and digest (int8), big-endian. */
+const BYTES_PER_BLOCK = 12;
+/** No 32 kB page holds more row versions than this; TID range scans exist from PostgreSQL 14. */
+const MAX_ROWS_PER_BLOCK = 1_200;
+const FIRST_WITH_TID_RANGES = 140_000;
+
+export interface ChunkDigest {
+  readonly rows: number;
+  /** Rows written by transactions of the copy itself. */
+  readonly late: number;
+  readonly blocks: BlockDigests;
+}
+
+export interface DigestRequest {
+  readonly window: XidWindow;
+  readonly seed: string;
+  readonly serverVersion: number;
+  /** Transaction ids given out after the copy was booted; at the source there are none. */
+  readonly late?: XidWindow;
+}
+
+/** The question for blocks `[$1, $2)` of a table: count and digest of the old rows per block, and all visible rows together. */
+export function chunkSql(
+  relation: Pick<Relation, 'schema' | 'name' | 'columns'>,
+  { window, seed, serverVersion, late }: DigestRequest,
+): string {
+  const place =
+    serverVersion >= FIRST_WITH_TID_RANGES
+      ? `t.ctid >= ('(' || g || ',0)')::pg_catalog.tid AND t.ctid < ('(' || g + 1 || ',0)')::pg_catalog.tid`
+      : `t.ctid = ANY (ARRAY(SELECT ('(' || g || ',' || i || ')')::pg_catalog.tid FROM generate_series(1, ${MAX_ROWS_PER_BLOCK}) i))`;
+  const isLate = late === undefined ? 'false' : isYoungSql('t.xmin', late);
+  return `
+    SELECT coalesce(sum(x.visible), 0)::text AS rows, coalesce(sum(x.late), 0)::text AS late,
+      string_agg(int4send(x.old::int4) || int8send(coalesce(x.digest, 0)), ''::bytea ORDER BY g) AS blocks
+    FROM generate_series($1::int4, $2::int4 - 1) g, LATERAL (
+      SELECT count(*) AS visible, count(r.h) AS old, bit_xor(r.h) AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
+        SELECT ${isLate} AS late, CASE WHEN ${isOldSql('t.xmin', window)} THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
+        FROM ONLY ${qualified(relation.schema, relation.name)} t WHERE ${place} OFFSET 0) r) x`;
+}
+
+/** Runs {@link chunkSql}. The digests are made in the server: what comes back is twelve bytes per block. */
+export async function readChunk(
+  session: Session,
+  doing: string,
+  sql: string,
+  from: number,
+  to: number,
+): Promise<ChunkDigest> {
+  const answer = await session.row<{ rows: string; late: string; blocks: Buffer | null }>(doing, sql, [
+    from,
+    to,
+  ]);
+  const { rows, late, blocks } = answer;
+  return { rows: Number(rows), late: Number(late), blocks: unpack(blocks ?? Buffer.alloc(0)) };
+}
+
+function unpack(bytes: Buffer): BlockDigests {
+  const blocks = bytes.length / BYTES_PER_BLOCK;
+  const [counts, digests] = [new Uint16Array(blocks), new BigUint64Array(blocks)];
+  for (let block = 0; block < blocks; block += 1) {
+    counts[block] = bytes.readInt32BE(block * BYTES_PER_BLOCK);
+    digests[block] = bytes.readBigUInt64BE(block * BYTES_PER_BLOCK + 4);
+  }
+  return { counts, digests };
+}
+
+/** An empty place for `blocks` blocks, to be filled chunk by chunk. */
+export function blankDigests(blocks: number): BlockDigests {
+  return { counts: new Uint16Array(blocks), digests: new BigUint64Array(blocks) };
+}
+
+export function placeChunk(into: BlockDigests, at: number, chunk: BlockDigests): void {
+  into.counts.set(chunk.counts, at);
+  into.digests.set(chunk.digests, at);
+}

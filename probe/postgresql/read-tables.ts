@@ -1,0 +1,179 @@
+import { QueryRefused } from '../errors.ts';
+import type { BlockDigests, NotExamined, TableFingerprint, TableKind } from './fingerprint.ts';
+import { displayName } from './fingerprint.ts';
+import { BLOCKS_PER_CHUNK, blankDigests, chunkSql, placeChunk, readChunk } from './block-digests.ts';
+import type { Relation } from './inventory.ts';
+import type { Session } from './session.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { XidWindow } from './window.ts';
+
+/** A second session pays for itself from 32 MB on. */
+const BLOCKS_WORTH_A_SECOND_SESSION = 4_096;
+/** Attempts of one chunk while somebody holds the table locked; each waits for `lock_timeout`. */
+const LOCK_ATTEMPTS = 3;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+export interface ReadTablesRequest {
+  readonly database: string;
+  readonly window: XidWindow;
+  readonly seed: string;
+  readonly serverVersion: number;
+  /** Told after every chunk. */
+  readonly onProgress: (detail: string) => void;
+}
+
+interface Work {
+  readonly relation: Relation;
+  readonly sizeBlocks: number;
+  readonly sql: string;
+  readonly blocks: BlockDigests;
+  rows: number;
+  refused: QueryRefused | null;
+}
+
+interface Chunk {
+  readonly work: Work;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Digests the heap of every readable relation, block by block, over two sessions of one snapshot. */
+export async function readTables(
+  snapshot: Snapshot,
+  relations: readonly Relation[],
+  request: ReadTablesRequest,
+): Promise<{ tables: TableFingerprint[]; notExamined: NotExamined[] }> {
+  const sizes = await heapSizes(snapshot.lead, relations);
+  const notExamined: NotExamined[] = [];
+  const works: Work[] = [];
+  for (const relation of relations) {
+    const sizeBlocks = sizes.get(relation.oid) ?? null;
+    const reason = relation.unreadable ?? (sizeBlocks === null ? 'it was locked or dropped meanwhile' : null);
+    if (reason === null && sizeBlocks !== null) works.push(workOn(relation, sizeBlocks, request));
+    else if (sizeBlocks !== 0) notExamined.push(skipped(request.database, relation, reason ?? 'unknown'));
+  }
+  await readAll(snapshot, works, request);
+  const tables: TableFingerprint[] = [];
+  for (const work of works) {
+    if (work.refused === null) tables.push(tableOf(work));
+    else notExamined.push(skipped(request.database, work.relation, work.refused.message));
+  }
+  return { tables, notExamined };
+}
+
+function workOn(
+  relation: Relation,
+  sizeBlocks: number,
+  { window, seed, serverVersion }: ReadTablesRequest,
+): Work {
+  const sql = chunkSql(relation, { window, seed, serverVersion });
+  return { relation, sizeBlocks, sql, blocks: blankDigests(sizeBlocks), rows: 0, refused: null };
+}
+
+async function readAll(
+  snapshot: Snapshot,
+  works: readonly Work[],
+  request: ReadTablesRequest,
+): Promise<void> {
+  // Largest first, so that both sessions end at about the same time.
+  const chunks = [...works].sort((a, b) => b.sizeBlocks - a.sizeBlocks).flatMap(chunksOf);
+  const total = works.reduce((sum, { sizeBlocks }) => sum + sizeBlocks, 0);
+  let next = 0;
+  let read = 0;
+  const drain = async (session: Session) => {
+    for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
+      await readInto(session, chunk, request.database);
+      read += chunk.to - chunk.from;
+      const { schema, name } = chunk.work.relation;
+      request.onProgress(`${displayName(request.database, schema, name)}: ${read} of ${total} blocks read`);
+    }
+  };
+  if (total < BLOCKS_WORTH_A_SECOND_SESSION) return drain(snapshot.lead);
+  const second = await snapshot.join();
+  await Promise.all([drain(snapshot.lead), drain(second)]);
+}
+
+function chunksOf(work: Work): Chunk[] {
+  const count = Math.ceil(work.sizeBlocks / BLOCKS_PER_CHUNK);
+  return Array.from({ length: count }, (_, n) => ({
+    work,
+    from: n * BLOCKS_PER_CHUNK,
+    to: Math.min(work.sizeBlocks, (n + 1) * BLOCKS_PER_CHUNK),
+  }));
+}
+
+/**
+ * Each chunk runs below a savepoint that is always rolled back: that gives its table lock back at once, so that DDL at the source waits
+ * for one chunk at most and never for the whole fingerprint, and one refused table does not end the transaction.
+ */
+async function readInto(session: Session, { work, from, to }: Chunk, database: string): Promise<void> {
+  if (work.refused !== null) return;
+  const doing = `read ${displayName(database, work.relation.schema, work.relation.name)}`;
+  for (let attempt = 1; ; attempt += 1) {
+    await session.run('set a savepoint', 'SAVEPOINT chunk');
+    try {
+      const { rows, blocks } = await readChunk(session, doing, work.sql, from, to);
+      placeChunk(work.blocks, from, blocks);
+      work.rows += rows;
+      return;
+    } catch (error) {
+      if (!(error instanceof QueryRefused)) throw error;
+      if (error.sqlState === LOCK_NOT_AVAILABLE && attempt < LOCK_ATTEMPTS) continue;
+      work.refused = error;
+      return;
+    } finally {
+      await session.run('release the table', 'ROLLBACK TO SAVEPOINT chunk; RELEASE SAVEPOINT chunk');
+    }
+  }
+}
+
+/** Sizes of the heaps now, which is after the snapshot: whatever it sees lies within. Absent: dropped, or locked for too long. */
+export async function heapSizes(
+  session: Session,
+  relations: readonly Relation[],
+): Promise<Map<string, number>> {
+  const withHeap = relations.filter(({ kind }) => isTable(kind)).map(({ oid }) => oid);
+  try {
+    return await askSizes(session, withHeap);
+  } catch (error) {
+    if (!(error instanceof QueryRefused)) throw error;
+  }
+  const sizes = new Map<string, number>();
+  for (const oid of withHeap) {
+    try {
+      for (const [key, size] of await askSizes(session, [oid])) sizes.set(key, size);
+    } catch (error) {
+      if (!(error instanceof QueryRefused)) throw error;
+    }
+  }
+  return sizes;
+}
+
+async function askSizes(session: Session, oids: readonly string[]): Promise<Map<string, number>> {
+  await session.run('set a savepoint', 'SAVEPOINT sizes');
+  try {
+    const rows = await session.rows<{ oid: string; blocks: number | null }>(
+      'measure the tables',
+      `SELECT o::text AS oid, (pg_relation_size(o::oid) / current_setting('block_size')::int8)::float8 AS blocks FROM unnest($1::text[]) o`,
+      [oids],
+    );
+    return new Map(rows.flatMap(({ oid, blocks }) => (blocks === null ? [] : [[oid, blocks] as const])));
+  } finally {
+    await session.run('release the tables', 'ROLLBACK TO SAVEPOINT sizes; RELEASE SAVEPOINT sizes');
+  }
+}
+
+export function isTable(kind: Relation['kind']): kind is TableKind {
+  return kind === 'table' || kind === 'materialized view' || kind === 'large objects';
+}
+
+function tableOf({ relation, sizeBlocks, blocks, rows }: Work): TableFingerprint {
+  if (!isTable(relation.kind))
+    throw new TypeError(`${relation.name} is a ${relation.kind}, which has no heap`);
+  const { schema, name, kind, unlogged, signature, fileNode, vacuums } = relation;
+  return { schema, name, kind, unlogged, signature, fileNode, sizeBlocks, vacuums, rows, blocks };
+}
+
+function skipped(database: string, { schema, name, estimatedRows }: Relation, reason: string): NotExamined {
+  return { what: displayName(database, schema, name), reason, rows: estimatedRows };
+}

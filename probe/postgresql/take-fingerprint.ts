@@ -1,0 +1,152 @@
+import type { FingerprintRequest, ProbeHooks, ProbeTarget } from '../engine.ts';
+import { DatabaseUnreachable } from '../errors.ts';
+import { keepAlive } from '../keep-alive.ts';
+import { readCatalogue } from './catalogue.ts';
+import { CLUSTER_SOURCES, DATABASE_SOURCES } from './catalogue-sources.ts';
+import { type DatabaseFingerprint, type Fingerprint, type NotExamined, displayName } from './fingerprint.ts';
+import { type Relation, listRelations } from './inventory.ts';
+import { isTable, readTables } from './read-tables.ts';
+import { readSequences } from './sequences.ts';
+import { identify, listDatabases, openFirst } from './server.ts';
+import type { Session } from './session.ts';
+import { type Snapshot, openSnapshot } from './snapshot.ts';
+import { waitForPendingCommits } from './pending-commits.ts';
+import { windowBetween } from './window.ts';
+
+/**
+ * Takes one fingerprint of everything on the server that the role may read. Never writes.
+ * @throws DatabaseUnreachable; RangeError when `request.before` belongs to another server or lies in its future.
+ */
+export async function takeFingerprint(
+  target: ProbeTarget,
+  request: FingerprintRequest,
+  hooks: ProbeHooks,
+): Promise<Fingerprint> {
+  const startedAt = hooks.now();
+  return keepAlive(hooks, 'looking at the server', async (say) => {
+    const first = await openFirst(target, hooks.signal);
+    try {
+      const server = await identify(first);
+      const before = checkedBefore(request, server.systemIdentifier);
+      if (request.pass === 'after') await waitForPendingCommits(first, hooks, say);
+      const { at } = await first.row<{ at: Date }>('read the clock', 'SELECT clock_timestamp() AS at');
+      const cluster = await readCatalogue(first, CLUSTER_SOURCES, server.versionNumber);
+      const { open, closed } = await listDatabases(first);
+      const databases: DatabaseFingerprint[] = [];
+      const notExamined: NotExamined[] = [...closed];
+      for (const name of open) {
+        const known = before?.databases.find((database) => database.name === name);
+        const taken = await unlessDropped(first, name, () =>
+          takeDatabase(target, name, { ...request, known, serverVersion: server.versionNumber }, hooks, say),
+        );
+        if (taken !== null) databases.push(taken);
+      }
+      return {
+        engine: 'postgresql',
+        pass: request.pass,
+        takenAt: at.toISOString(),
+        durationMs: hooks.now().getTime() - startedAt.getTime(),
+        seed: request.seed,
+        server,
+        cluster,
+        databases,
+        notExamined,
+      };
+    } finally {
+      await first.close();
+    }
+  });
+}
+
+interface DatabaseRequest {
+  readonly seed: string;
+  readonly serverVersion: number;
+  /** The same database in the first pass. */
+  readonly known: DatabaseFingerprint | undefined;
+}
+
+async function takeDatabase(
+  target: ProbeTarget,
+  database: string,
+  request: DatabaseRequest,
+  { signal }: ProbeHooks,
+  say: (detail: string) => void,
+): Promise<DatabaseFingerprint> {
+  say(`${database}: taking a snapshot`);
+  const snapshot = await openSnapshot(target, database, signal);
+  try {
+    const { lead } = snapshot;
+    const oldestTransactionSeconds = await oldestTransaction(lead);
+    const catalogue = await readCatalogue(lead, DATABASE_SOURCES, request.serverVersion);
+    const relations = await listRelations(lead);
+    const window = windowOf(snapshot, request.known);
+    const { tables, notExamined } = await readTables(
+      snapshot,
+      relations.filter(({ kind }) => isTable(kind)),
+      { database, window, onProgress: say, ...request },
+    );
+    const sequences = await readSequences(lead, database);
+    return {
+      name: database,
+      snapshot: { xmin: String(snapshot.xmin), xmax: String(snapshot.xmax) },
+      window,
+      oldestTransactionSeconds,
+      catalogue,
+      tables,
+      sequences: sequences.values,
+      notExamined: [...notExamined, ...sequences.notExamined],
+      notes: notesOn(database, relations),
+    };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** The first pass reaches up to its own snapshot, since it sees nothing newer; the second one starts where the first one did. */
+function windowOf({ xmin, xmax }: Snapshot, known: DatabaseFingerprint | undefined) {
+  return windowBetween(known === undefined ? xmin : BigInt(known.snapshot.xmin), xmax);
+}
+
+function checkedBefore({ pass, before, seed }: FingerprintRequest, systemIdentifier: string | null) {
+  if (pass === 'before') return undefined;
+  if (before === undefined) throw new RangeError('the second pass needs the fingerprint of the first one');
+  if (before.seed !== seed) throw new RangeError('both passes of one night must use the same seed');
+  const known = before.server.systemIdentifier;
+  if (known !== null && systemIdentifier !== null && known !== systemIdentifier) {
+    throw new RangeError(
+      `the first pass saw system ${known}, this server is system ${systemIdentifier}: not the same database`,
+    );
+  }
+  return before;
+}
+
+/** A database that is dropped while we look is not an error of ours; one that still exists is. */
+async function unlessDropped<T>(first: Session, name: string, take: () => Promise<T>): Promise<T | null> {
+  try {
+    return await take();
+  } catch (error) {
+    if (!(error instanceof DatabaseUnreachable)) throw error;
+    const { open } = await listDatabases(first);
+    if (open.includes(name)) throw error;
+    return null;
+  }
+}
+
+async function oldestTransaction(session: Session): Promise<number> {
+  const { age } = await session.row<{ age: number }>(
+    'find the oldest transaction',
+    `SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8 AS age
+     FROM pg_stat_activity WHERE backend_xid IS NOT NULL`,
+  );
+  return Math.max(0, Math.round(age));
+}
+
+function notesOn(database: string, relations: readonly Relation[]): string[] {
+  return relations.flatMap(({ schema, name, kind, unlogged }) => {
+    const what = displayName(database, schema, name);
+    if (kind === 'foreign table')
+      return [`${what} is a foreign table: its rows live elsewhere and were not followed`];
+    if (unlogged) return [`${what} is unlogged: a copy that had to recover holds none of its rows`];
+    return [];
+  });
+}
