@@ -35,7 +35,8 @@ export interface StartCopy {
 
 /** Jobs of AWS Backup: starting and waiting are different activities, so that a lost worker never starts anything twice. */
 export function createBackupJobActivities({ clients, polling }: { clients: AwsClients; polling: Polling }) {
-  const backupAt = (policy: Policy, { account, region }: Pick<Vault, 'account' | 'region'>) => clients.backup(inAccount(policy, account, region));
+  const backupAt = (policy: Policy, { account, region }: Pick<Vault, 'account' | 'region'>) =>
+    clients.backup(inAccount(policy, account, region));
 
   return {
     /** @returns the id of the job; the same one however often it runs. */
@@ -66,10 +67,16 @@ export function createBackupJobActivities({ clients, polling }: { clients: AwsCl
       return pollUntil(polling, async () => {
         const job = await backupAt(policy, routeOf(policy)[0])
           .send(new DescribeBackupJobCommand({ BackupJobId: jobId }))
-          .catch((error: unknown) => refuse(error, { doing, otherwise: 'BackupFailed', forget: clients.forget }));
+          .catch((error: unknown) =>
+            refuse(error, { doing, otherwise: 'BackupFailed', forget: clients.forget }),
+          );
         if (job.State === 'COMPLETED') return { done: required(job.RecoveryPointArn, doing) };
         if (isOver(job.State))
-          throw failure('BackupFailed', `Backup job ${jobId} ended ${job.State}: ${job.StatusMessage ?? 'AWS gives no reason'}.`, { jobId, state: job.State });
+          throw failure(
+            'BackupFailed',
+            `Backup job ${jobId} ended ${job.State}: ${job.StatusMessage ?? 'AWS gives no reason'}.`,
+            { jobId, state: job.State },
+          );
         return { waiting: `${job.State ?? 'unknown'} ${job.PercentDone ?? ''}`.trim() };
       });
     },
@@ -95,16 +102,32 @@ export function createBackupJobActivities({ clients, polling }: { clients: AwsCl
     },
 
     /** Waits until the copy is complete. @returns the ARN of the copied recovery point. */
-    async waitForCopy({ policy, from, to, copyJobId }: { policy: Policy; from: Vault; to: Vault; copyJobId: string }): Promise<string> {
+    async waitForCopy({
+      policy,
+      from,
+      to,
+      copyJobId,
+    }: {
+      policy: Policy;
+      from: Vault;
+      to: Vault;
+      copyJobId: string;
+    }): Promise<string> {
       const { accountId, region, vault } = locationOf(policy, to);
       const doing = `follow copy job ${copyJobId} to ${vault} in ${accountId}, ${region}`;
       return pollUntil(polling, async () => {
         const { CopyJob: job } = await backupAt(policy, from)
           .send(new DescribeCopyJobCommand({ CopyJobId: copyJobId }))
-          .catch((error: unknown) => refuse(error, { doing, otherwise: 'CopyFailed', forget: clients.forget }));
+          .catch((error: unknown) =>
+            refuse(error, { doing, otherwise: 'CopyFailed', forget: clients.forget }),
+          );
         if (job?.State === 'COMPLETED') return { done: required(job.DestinationRecoveryPointArn, doing) };
         if (isOver(job?.State))
-          throw failure('CopyFailed', `Copy job ${copyJobId} to ${vault} (${accountId}, ${region}) ended ${job?.State ?? ''}: ${job?.StatusMessage ?? 'AWS gives no reason'}.`, { copyJobId });
+          throw failure(
+            'CopyFailed',
+            `Copy job ${copyJobId} to ${vault} (${accountId}, ${region}) ended ${job?.State ?? ''}: ${job?.StatusMessage ?? 'AWS gives no reason'}.`,
+            { copyJobId },
+          );
         return { waiting: job?.State ?? 'unknown' };
       });
     },
@@ -112,7 +135,7 @@ export function createBackupJobActivities({ clients, polling }: { clients: AwsCl
 }
 
 /** Terminal states without a usable result. PARTIAL counts: a partial point is never a kept copy. */
-function isOver(state: string | undefined): state is string {
+function isOver(state: string | undefined): boolean {
   return ['FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'].includes(state ?? '');
 }
 

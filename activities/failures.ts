@@ -20,7 +20,12 @@ export function failure(
 }
 
 /** Not yet: Temporal tries again after `seconds`, which is what a quota or a propagation delay wants. */
-export function tryAgain(type: FailureType, message: string, seconds: number, cause?: unknown): ApplicationFailure {
+export function tryAgain(
+  type: FailureType,
+  message: string,
+  seconds: number,
+  cause?: unknown,
+): ApplicationFailure {
   return ApplicationFailure.create({
     type,
     message,

@@ -17,17 +17,28 @@ export function createInventoryActivities({ clients, drivers }: { clients: AwsCl
         const found = await Promise.all(Object.values(drivers).map((driver) => driver.discover(policy)));
         return found.flat();
       } catch (error) {
-        return refuse(error, { doing: 'list the databases of the production account', otherwise: 'PermissionMissing', forget: clients.forget });
+        return refuse(error, {
+          doing: 'list the databases of the production account',
+          otherwise: 'PermissionMissing',
+          forget: clients.forget,
+        });
       }
     },
 
     async describeSource({ policy, resource }: { policy: Policy; resource: string }): Promise<Source> {
       const entry = policy.resources.find(({ name }) => name === resource);
-      if (entry === undefined) throw failure('ResourceMissing', `The policy "${policy.name}" has no resource "${resource}".`, { resource });
+      if (entry === undefined)
+        throw failure('ResourceMissing', `The policy "${policy.name}" has no resource "${resource}".`, {
+          resource,
+        });
       try {
         return await drivers[entry.kind].describeSource(policy, entry);
       } catch (error) {
-        return refuse(error, { doing: `describe ${resource}`, otherwise: 'ResourceMissing', forget: clients.forget });
+        return refuse(error, {
+          doing: `describe ${resource}`,
+          otherwise: 'ResourceMissing',
+          forget: clients.forget,
+        });
       }
     },
 

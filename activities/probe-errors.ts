@@ -18,7 +18,9 @@ export function withoutContent(error: unknown, doing: string): unknown {
   if (fromAws || isNamed(error, ...OURS)) return error;
   const code = (error as { code?: unknown }).code;
   const state = typeof code === 'string' ? ` (${code})` : '';
-  return new Error(`Could not ${doing}: ${nameOf(error)}${state}. The message is withheld, because it may quote data.`);
+  return new Error(
+    `Could not ${doing}: ${nameOf(error)}${state}. The message is withheld, because it may quote data.`,
+  );
 }
 
 function messageOf(error: unknown): string {

@@ -65,7 +65,12 @@ export interface RunCheck {
 }
 
 export interface ProbeFence {
-  readonly targets: readonly { readonly kind: ResourceKind; readonly name: string; readonly host: string; readonly port: number }[];
+  readonly targets: readonly {
+    readonly kind: ResourceKind;
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+  }[];
 }
 
 const FENCE_TIMEOUT_MS = 5_000;
@@ -80,9 +85,18 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     const { SecretString } = await clients
       .secrets(at)
       .send(new GetSecretValueCommand({ SecretId: secretArn }))
-      .catch((error: unknown) => refuse(error, { doing, otherwise: 'DatabaseUnreachable', forget: clients.forget }));
+      .catch((error: unknown) =>
+        refuse(error, { doing, otherwise: 'DatabaseUnreachable', forget: clients.forget }),
+      );
     const { username, password } = credentialsIn(SecretString, secretArn);
-    return { host, port, user: username, password, ca, ...(localAddress === undefined ? {} : { localAddress }) };
+    return {
+      host,
+      port,
+      user: username,
+      password,
+      ca,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    };
   }
 
   async function load(policy: Policy, ref: FingerprintRef): Promise<Fingerprint> {
@@ -98,9 +112,16 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
   /** Runs probe work with heartbeats; what it throws is stripped of everything that could be row content. */
   async function probing<T>(what: string, work: (hooks: ProbeHooks) => Promise<T>): Promise<T> {
     let detail = what;
-    const hooks: ProbeHooks = { heartbeat: (text) => (detail = text), signal: Context.current().cancellationSignal, now };
+    const hooks: ProbeHooks = {
+      heartbeat: (text) => (detail = text),
+      signal: Context.current().cancellationSignal,
+      now,
+    };
     try {
-      return await heartbeating(() => detail, () => work(hooks));
+      return await heartbeating(
+        () => detail,
+        () => work(hooks),
+      );
     } catch (error) {
       throw withoutContent(error, what);
     }
@@ -108,20 +129,42 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
 
   return {
     /** Digests of structure and content, written to the ledger. An attempt that was lost after its write is found again. */
-    async takeFingerprint({ policy, database, pass, seed, key, before }: TakeFingerprint): Promise<FingerprintRef> {
+    async takeFingerprint({
+      policy,
+      database,
+      pass,
+      seed,
+      key,
+      before,
+    }: TakeFingerprint): Promise<FingerprintRef> {
       return probing(`fingerprint ${pass} the backup`, async (hooks) => {
         const earlier = await store.find(policy, key);
         if (earlier !== null) return described(earlier, decodeFingerprint(await store.get(policy, earlier)));
-        const request = { pass, seed, ...(before === undefined ? {} : { before: await load(policy, before) }) };
-        const fingerprint = await engineFor(database.kind).fingerprint(await target(database), request, hooks);
+        const request = {
+          pass,
+          seed,
+          ...(before === undefined ? {} : { before: await load(policy, before) }),
+        };
+        const fingerprint = await engineFor(database.kind).fingerprint(
+          await target(database),
+          request,
+          hooks,
+        );
         return described(await store.put(policy, key, encodeFingerprint(fingerprint)), fingerprint);
       });
     },
 
     /** The instant of the first answer of a restored copy: the second of the three RTO figures. */
-    async firstQuery({ database }: { database: ProbedDatabase }): Promise<{ at: Instant; serverVersion: string }> {
+    async firstQuery({
+      database,
+    }: {
+      database: ProbedDatabase;
+    }): Promise<{ at: Instant; serverVersion: string }> {
       return probing('first query', async (hooks) => {
-        const { at, serverVersion } = await engineFor(database.kind).firstQuery(await target(database), hooks);
+        const { at, serverVersion } = await engineFor(database.kind).firstQuery(
+          await target(database),
+          hooks,
+        );
         return { at, serverVersion };
       });
     },
@@ -156,7 +199,6 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     },
   };
 }
-
 
 function described(stored: StoredObject, fingerprint: Fingerprint): FingerprintRef {
   return { ...stored, takenAt: fingerprint.takenAt, ...sizeOf(fingerprint) };

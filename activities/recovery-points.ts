@@ -31,8 +31,11 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
       const backup = clients.backup(inAccount(policy, vault.account, vault.region));
       const doing = `read back ${pointArn} in vault ${vault.name}`;
       try {
-        const point = await backup.send(new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: pointArn }));
-        if (point.CreationDate === undefined || point.Status === undefined) throw new Error(`AWS answered without a status when asked to ${doing}`);
+        const point = await backup.send(
+          new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: pointArn }),
+        );
+        if (point.CreationDate === undefined || point.Status === undefined)
+          throw new Error(`AWS answered without a status when asked to ${doing}`);
         return {
           arn: pointArn,
           location: locationOf(policy, vault),
@@ -45,7 +48,12 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
         };
       } catch (error) {
         if (isNamed(error, 'ResourceNotFoundException'))
-          throw failure('NoRecoveryPoint', `There is no recovery point ${pointArn} in vault ${vault.name}.`, { pointArn }, error);
+          throw failure(
+            'NoRecoveryPoint',
+            `There is no recovery point ${pointArn} in vault ${vault.name}.`,
+            { pointArn },
+            error,
+          );
         return refuse(error, { doing, otherwise: 'NoRecoveryPoint', forget: clients.forget });
       }
     },
@@ -54,7 +62,12 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
      * The point that a drill or a restore starts from: the one named, else the newest in the last vault from `at` or before.
      * @throws NoRecoveryPoint when none fits.
      */
-    async choosePoint(request: { policy: Policy; resourceArn: string; pointArn?: string; at?: Instant }): Promise<{ pointArn: string; rule: string; candidates: number }> {
+    async choosePoint(request: {
+      policy: Policy;
+      resourceArn: string;
+      pointArn?: string;
+      at?: Instant;
+    }): Promise<{ pointArn: string; rule: string; candidates: number }> {
       const { policy, resourceArn, pointArn, at } = request;
       const vault = finalVault(policy);
       const doing = `list the recovery points of ${resourceArn} in vault ${vault.name}`;
@@ -62,10 +75,17 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
         refuse(error, { doing, otherwise: 'NoRecoveryPoint', forget: clients.forget }),
       );
       const candidates = points.map(asCandidate).filter((candidate) => candidate !== null);
-      const chosen = choose(candidates, { ...(pointArn === undefined ? {} : { pointArn }), ...(at === undefined ? {} : { at }) });
+      const chosen = choose(candidates, {
+        ...(pointArn === undefined ? {} : { pointArn }),
+        ...(at === undefined ? {} : { at }),
+      });
       if (chosen === null) {
         const wanted = pointArn ?? (at === undefined ? 'any' : `one from ${at} or before`);
-        throw failure('NoRecoveryPoint', `Vault ${vault.name} holds ${candidates.length} complete points of ${resourceArn}, but not ${wanted}.`, { resourceArn });
+        throw failure(
+          'NoRecoveryPoint',
+          `Vault ${vault.name} holds ${candidates.length} complete points of ${resourceArn}, but not ${wanted}.`,
+          { resourceArn },
+        );
       }
       return { pointArn: chosen.point.arn, rule: chosen.rule, candidates: candidates.length };
     },
@@ -73,7 +93,12 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
 }
 
 /** Every point of a vault (of one resource), read to the last page. */
-export async function listPoints(clients: AwsClients, policy: Policy, vault: Vault, resourceArn?: string): Promise<RecoveryPointByBackupVault[]> {
+export async function listPoints(
+  clients: AwsClients,
+  policy: Policy,
+  vault: Vault,
+  resourceArn?: string,
+): Promise<RecoveryPointByBackupVault[]> {
   const backup = clients.backup(inAccount(policy, vault.account, vault.region));
   return allPages(async (NextToken) => {
     const answer = await backup.send(
@@ -94,14 +119,24 @@ async function lockOf(backup: BackupClient, vault: string, awsNow: Instant): Pro
     if (seen.LockDate === undefined) return { state: 'governance' };
     const lockDate = seen.LockDate.toISOString();
     if (Date.parse(lockDate) > Date.parse(awsNow)) return { state: 'pending', immutableFrom: lockDate };
-    return { state: 'immutable', since: lockDate, minDays: seen.MinRetentionDays ?? null, maxDays: seen.MaxRetentionDays ?? null };
+    return {
+      state: 'immutable',
+      since: lockDate,
+      minDays: seen.MinRetentionDays ?? null,
+      maxDays: seen.MaxRetentionDays ?? null,
+    };
   } catch (error) {
-    if (isNamed(error, 'AccessDeniedException', 'AccessDenied')) return { state: 'unknown', reason: 'the role may not describe the vault' };
+    if (isNamed(error, 'AccessDeniedException', 'AccessDenied'))
+      return { state: 'unknown', reason: 'the role may not describe the vault' };
     throw error;
   }
 }
 
-function asCandidate({ RecoveryPointArn, CreationDate, Status }: RecoveryPointByBackupVault): Candidate | null {
+function asCandidate({
+  RecoveryPointArn,
+  CreationDate,
+  Status,
+}: RecoveryPointByBackupVault): Candidate | null {
   const complete = Status === 'COMPLETED' || Status === 'AVAILABLE';
   if (!complete || RecoveryPointArn === undefined || CreationDate === undefined) return null;
   return { arn: RecoveryPointArn, createdAt: CreationDate.toISOString() };

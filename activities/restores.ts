@@ -1,4 +1,9 @@
-import { DescribeRestoreJobCommand, GetRecoveryPointRestoreMetadataCommand, ListRestoreJobsCommand, StartRestoreJobCommand } from '@aws-sdk/client-backup';
+import {
+  DescribeRestoreJobCommand,
+  GetRecoveryPointRestoreMetadataCommand,
+  ListRestoreJobsCommand,
+  StartRestoreJobCommand,
+} from '@aws-sdk/client-backup';
 import type { Policy, ResourceKind } from '../domain/policy/schema.ts';
 import { TAG, token } from '../domain/names.ts';
 import { transitVault } from '../domain/route.ts';
@@ -32,9 +37,18 @@ export interface WaitForRestore extends Copy {
 }
 
 /** Restoring into the drill account, up to a copy that a prober can log in to. */
-export function createRestoreActivities({ clients, drivers, polling }: { clients: AwsClients; drivers: Drivers; polling: Polling }) {
+export function createRestoreActivities({
+  clients,
+  drivers,
+  polling,
+}: {
+  clients: AwsClients;
+  drivers: Drivers;
+  polling: Polling;
+}) {
   const backup = (policy: Policy) => clients.backup(inAccount(policy, 'drill', policy.drill.region));
-  const refusing = (doing: string) => (error: unknown) => refuse(error, { doing, otherwise: 'RestoreFailed', forget: clients.forget });
+  const refusing = (doing: string) => (error: unknown) =>
+    refuse(error, { doing, otherwise: 'RestoreFailed', forget: clients.forget });
 
   return {
     /** @returns the id of the restore job; the same one however often it runs. */
@@ -42,7 +56,12 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
       const doing = `start the restore of ${pointArn} as ${name}`;
       const driver = drivers[kind];
       const recorded = await backup(policy)
-        .send(new GetRecoveryPointRestoreMetadataCommand({ BackupVaultName: transitVault(policy).name, RecoveryPointArn: pointArn }))
+        .send(
+          new GetRecoveryPointRestoreMetadataCommand({
+            BackupVaultName: transitVault(policy).name,
+            RecoveryPointArn: pointArn,
+          }),
+        )
         .catch(refusing(`read the restore metadata of ${pointArn}`));
       const { RestoreJobId } = await backup(policy)
         .send(
@@ -68,19 +87,34 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
       let tagged = false;
       const claim = async (): Promise<void> => {
         if (tagged) return;
-        const tags = { [TAG.policy]: policy.name, [TAG.resource]: resource, [TAG.drill]: drill, [TAG.expiresAt]: expiresAt };
+        const tags = {
+          [TAG.policy]: policy.name,
+          [TAG.resource]: resource,
+          [TAG.drill]: drill,
+          [TAG.expiresAt]: expiresAt,
+        };
         await drivers[kind].tagRestored(policy, name, tags).catch(refusing(`tag ${name}`));
         tagged = true;
       };
       return pollUntil(polling, async () => {
-        const job = await backup(policy).send(new DescribeRestoreJobCommand({ RestoreJobId: jobId })).catch(refusing(`follow restore job ${jobId}`));
+        const job = await backup(policy)
+          .send(new DescribeRestoreJobCommand({ RestoreJobId: jobId }))
+          .catch(refusing(`follow restore job ${jobId}`));
         const created = job.CreatedResourceArn ?? '';
         if (created !== '' && created !== drivers[kind].restoredArn(policy, name))
-          throw failure('ForeignResource', `Restore job ${jobId} made ${created}, not ${name}; nothing was changed there.`, { jobId, created });
+          throw failure(
+            'ForeignResource',
+            `Restore job ${jobId} made ${created}, not ${name}; nothing was changed there.`,
+            { jobId, created },
+          );
         if (created !== '') await claim();
         if (job.Status === 'COMPLETED') return { done: drivers[kind].restoredArn(policy, name) };
         if (job.Status === 'FAILED' || job.Status === 'ABORTED')
-          throw failure('RestoreFailed', `Restore job ${jobId} ended ${job.Status}: ${job.StatusMessage ?? 'AWS gives no reason'}.`, { jobId });
+          throw failure(
+            'RestoreFailed',
+            `Restore job ${jobId} ended ${job.Status}: ${job.StatusMessage ?? 'AWS gives no reason'}.`,
+            { jobId },
+          );
         return { waiting: `${job.Status ?? 'unknown'} ${job.PercentDone ?? ''}`.trim() };
       });
     },
@@ -90,7 +124,11 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
       return pollUntil(polling, async () => {
         const seen = await drivers[kind].restoredState(policy, name).catch(refusing(`look at ${name}`));
         if (seen.state === 'ready' && seen.endpoint !== undefined) return { done: seen.endpoint };
-        if (seen.state === 'dead') throw failure('RestoreFailed', `${name} is ${seen.status}, and will not become available.`, { name, status: seen.status });
+        if (seen.state === 'dead')
+          throw failure('RestoreFailed', `${name} is ${seen.status}, and will not become available.`, {
+            name,
+            status: seen.status,
+          });
         return { waiting: seen.status };
       });
     },
@@ -102,7 +140,9 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
     /** Waits until the new credentials are in force. @returns the ARN of their secret. */
     async waitForAccess({ policy, kind, name }: Copy): Promise<string> {
       return pollUntil(polling, async () => {
-        const secretArn = await drivers[kind].accessReady(policy, name).catch(refusing(`look for the new credentials of ${name}`));
+        const secretArn = await drivers[kind]
+          .accessReady(policy, name)
+          .catch(refusing(`look for the new credentials of ${name}`));
         return secretArn === null ? { waiting: 'credentials are being renewed' } : { done: secretArn };
       });
     },
@@ -116,8 +156,15 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
     },
 
     /** Sets a new expiry on a copy that is handed over, so that the sweeper leaves it alone until then. */
-    async extendExpiry({ policy, kind, name, expiresAt }: Copy & { readonly expiresAt: Instant }): Promise<void> {
-      await drivers[kind].tagRestored(policy, name, { [TAG.expiresAt]: expiresAt }).catch(refusing(`tag ${name}`));
+    async extendExpiry({
+      policy,
+      kind,
+      name,
+      expiresAt,
+    }: Copy & { readonly expiresAt: Instant }): Promise<void> {
+      await drivers[kind]
+        .tagRestored(policy, name, { [TAG.expiresAt]: expiresAt })
+        .catch(refusing(`tag ${name}`));
     },
   };
 }
@@ -129,8 +176,13 @@ export function createRestoreActivities({ clients, drivers, polling }: { clients
 export async function restoredByUs(clients: AwsClients, policy: Policy, arn: string): Promise<boolean> {
   const backup = clients.backup(inAccount(policy, 'drill', policy.drill.region));
   const jobs = await allPages(async (NextToken) => {
-    const answer = await backup.send(new ListRestoreJobsCommand(NextToken === undefined ? {} : { NextToken }));
+    const answer = await backup.send(
+      new ListRestoreJobsCommand(NextToken === undefined ? {} : { NextToken }),
+    );
     return { items: answer.RestoreJobs, next: answer.NextToken };
   });
-  return jobs.some(({ CreatedResourceArn, IamRoleArn }) => CreatedResourceArn === arn && IamRoleArn === policy.drill.restoreRole);
+  return jobs.some(
+    ({ CreatedResourceArn, IamRoleArn }) =>
+      CreatedResourceArn === arn && IamRoleArn === policy.drill.restoreRole,
+  );
 }

@@ -25,25 +25,30 @@ export interface InspectVault {
 /** Proves that what is past its date is gone. AWS's own lifecycle deletes; nobody may under a compliance lock. */
 export function createRetentionActivities({ clients }: { clients: AwsClients }) {
   return {
-    async inspectVault({ policy, vault, awsNow, promised }: InspectVault): Promise<RetentionFact['vaults'][number]> {
+    async inspectVault({
+      policy,
+      vault,
+      awsNow,
+      promised,
+    }: InspectVault): Promise<RetentionFact['vaults'][number]> {
       const location = locationOf(policy, vault);
       const doing = `inspect vault ${vault.name} (${location.accountId}, ${vault.region})`;
       const backup = clients.backup(inAccount(policy, vault.account, vault.region));
       try {
-        const listed = (await listPoints(clients, policy, vault)).map(
-          (point): ListedPoint => ({
-            arn: point.RecoveryPointArn ?? '',
-            status: point.Status ?? 'unknown',
-            deleteAt: point.CalculatedLifecycle?.DeleteAt?.toISOString() ?? null,
-          }),
-        );
+        const listed = (await listPoints(clients, policy, vault)).map((point): ListedPoint => ({
+          arn: point.RecoveryPointArn ?? '',
+          status: point.Status ?? 'unknown',
+          deleteAt: point.CalculatedLifecycle?.DeleteAt?.toISOString() ?? null,
+        }));
         const judged = judgePoints(listed, awsNow, duration(policy.retention.lingerGrace));
         const held = judged.overdue.length === 0 ? new Map<string, string>() : await heldPoints();
         // Where no lock forbids it, what lingers is deleted; the next look tells whether that helped.
         if (vault.lock === 'none')
           for (const { arn } of judged.overdue.filter(({ arn }) => !held.has(arn))) await deleteQuietly(arn);
         const provenGone = [];
-        for (const { arn, dueAt } of promised.filter(({ dueAt }) => Date.parse(dueAt) <= Date.parse(awsNow))) {
+        for (const { arn, dueAt } of promised.filter(
+          ({ dueAt }) => Date.parse(dueAt) <= Date.parse(awsNow),
+        )) {
           const seen = await absence(arn);
           if (seen !== null) provenGone.push({ arn, dueAt, seen });
         }
@@ -55,7 +60,9 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
           live: judged.live,
           provenGone,
           lingering,
-          held: judged.overdue.filter(({ arn }) => held.has(arn)).map(({ arn }) => ({ arn, reason: held.get(arn) ?? '' })),
+          held: judged.overdue
+            .filter(({ arn }) => held.has(arn))
+            .map(({ arn }) => ({ arn, reason: held.get(arn) ?? '' })),
           withoutExpiry: judged.withoutExpiry,
         };
       } catch (error) {
@@ -65,7 +72,9 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
       /** Null while the point exists; else how its absence was seen. */
       async function absence(arn: string): Promise<string | null> {
         try {
-          await backup.send(new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }));
+          await backup.send(
+            new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }),
+          );
           return null;
         } catch (error) {
           if (isNamed(error, 'ResourceNotFoundException')) return 'ResourceNotFoundException';
@@ -76,16 +85,29 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
       /** A refusal is not lost: the point is looked at again, and reported as lingering. */
       async function deleteQuietly(arn: string): Promise<void> {
         try {
-          await backup.send(new DeleteRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }));
+          await backup.send(
+            new DeleteRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }),
+          );
         } catch (error) {
-          if (!isNamed(error, 'ResourceNotFoundException', 'InvalidRequestException', 'InvalidResourceStateException', 'AccessDeniedException')) throw error;
+          if (
+            !isNamed(
+              error,
+              'ResourceNotFoundException',
+              'InvalidRequestException',
+              'InvalidResourceStateException',
+              'AccessDeniedException',
+            )
+          )
+            throw error;
         }
       }
 
       /** Points under a legal hold, with the title of the hold. Holds by people are respected, and never cancelled. */
       async function heldPoints(): Promise<Map<string, string>> {
         const holds = await allPages(async (NextToken) => {
-          const answer = await backup.send(new ListLegalHoldsCommand(NextToken === undefined ? {} : { NextToken }));
+          const answer = await backup.send(
+            new ListLegalHoldsCommand(NextToken === undefined ? {} : { NextToken }),
+          );
           return { items: answer.LegalHolds, next: answer.NextToken };
         });
         const found = new Map<string, string>();
@@ -93,11 +115,15 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
           if (LegalHoldId === undefined || Status === 'CANCELED') continue;
           const points = await allPages(async (NextToken) => {
             const answer = await backup.send(
-              new ListRecoveryPointsByLegalHoldCommand({ LegalHoldId, ...(NextToken === undefined ? {} : { NextToken }) }),
+              new ListRecoveryPointsByLegalHoldCommand({
+                LegalHoldId,
+                ...(NextToken === undefined ? {} : { NextToken }),
+              }),
             );
             return { items: answer.RecoveryPoints, next: answer.NextToken };
           });
-          for (const { RecoveryPointArn = '' } of points) found.set(RecoveryPointArn, `legal hold "${Title}" (${LegalHoldId})`);
+          for (const { RecoveryPointArn = '' } of points)
+            found.set(RecoveryPointArn, `legal hold "${Title}" (${LegalHoldId})`);
         }
         return found;
       }

@@ -30,10 +30,17 @@ export function createSweepActivities({ clients, drivers }: { clients: AwsClient
   return {
     async findOrphans({ policy, awsNow }: { policy: Policy; awsNow: Instant }): Promise<Orphans> {
       try {
-        const [copies, points] = await Promise.all([orphanedCopies(policy, awsNow), orphanedPoints(policy, awsNow)]);
+        const [copies, points] = await Promise.all([
+          orphanedCopies(policy, awsNow),
+          orphanedPoints(policy, awsNow),
+        ]);
         return { remove: [...copies.remove, ...points], refused: copies.refused };
       } catch (error) {
-        return refuse(error, { doing: 'look for left-overs in the drill account', otherwise: 'PermissionMissing', forget: clients.forget });
+        return refuse(error, {
+          doing: 'look for left-overs in the drill account',
+          otherwise: 'PermissionMissing',
+          forget: clients.forget,
+        });
       }
     },
   };
@@ -48,11 +55,17 @@ export function createSweepActivities({ clients, drivers }: { clients: AwsClient
         const expiresAt = tags?.[TAG.expiresAt];
         if (tags?.[TAG.policy] !== undefined && tags[TAG.policy] !== policy.name) continue; // another policy's sweep
         if (expiresAt !== undefined) {
-          if (isPast(expiresAt, awsNow)) remove.push({ ...found, drill: tags?.[TAG.drill] ?? '', why: `expired at ${expiresAt}` });
+          if (isPast(expiresAt, awsNow))
+            remove.push({ ...found, drill: tags?.[TAG.drill] ?? '', why: `expired at ${expiresAt}` });
         } else if (createdAt !== null && isPast(createdAt, awsNow, grace)) {
           // Its worker died between the restore and the tags. Only AWS Backup's own record can tell that it is ours.
-          if (await restoredByUs(clients, policy, arn)) remove.push({ ...found, drill: `sweep/${name}`, why: `untagged since ${createdAt}` });
-          else refused.push({ arn, why: 'it carries one of our name prefixes, but no tag and no restore job of ours' });
+          if (await restoredByUs(clients, policy, arn))
+            remove.push({ ...found, drill: `sweep/${name}`, why: `untagged since ${createdAt}` });
+          else
+            refused.push({
+              arn,
+              why: 'it carries one of our name prefixes, but no tag and no restore job of ours',
+            });
         }
       }
     }
@@ -65,9 +78,26 @@ export function createSweepActivities({ clients, drivers }: { clients: AwsClient
     const backup = clients.backup(inAccount(policy, vault.account, vault.region));
     const orphans: Orphan[] = [];
     for (const { RecoveryPointArn: arn = '', CompletionDate } of await listPoints(clients, policy, vault)) {
-      const completed = CompletionDate ?? (await backup.send(new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }))).CompletionDate;
-      if (completed === undefined || !isPast(completed.toISOString(), awsNow, duration(policy.drill.expiresAfter))) continue;
-      orphans.push({ what: 'transit-point', kind: null, name: arn, arn, drill: '', why: `copied at ${completed.toISOString()} and still there` });
+      const completed =
+        CompletionDate ??
+        (
+          await backup.send(
+            new DescribeRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: arn }),
+          )
+        ).CompletionDate;
+      if (
+        completed === undefined ||
+        !isPast(completed.toISOString(), awsNow, duration(policy.drill.expiresAfter))
+      )
+        continue;
+      orphans.push({
+        what: 'transit-point',
+        kind: null,
+        name: arn,
+        arn,
+        drill: '',
+        why: `copied at ${completed.toISOString()} and still there`,
+      });
     }
     return orphans;
   }

@@ -19,9 +19,18 @@ import { restoredByUs, type Copy } from './restores.ts';
 type Proof = TeardownFact['removed'][number];
 
 /** Taking a drill down, and proving that it is gone. Every activity is harmless when there is nothing (left) to remove. */
-export function createTeardownActivities({ clients, drivers, polling }: { clients: AwsClients; drivers: Drivers; polling: Polling }) {
+export function createTeardownActivities({
+  clients,
+  drivers,
+  polling,
+}: {
+  clients: AwsClients;
+  drivers: Drivers;
+  polling: Polling;
+}) {
   const drillBackup = (policy: Policy) => clients.backup(inAccount(policy, 'drill', policy.drill.region));
-  const refusing = (doing: string) => (error: unknown) => refuse(error, { doing, otherwise: 'TeardownIncomplete', forget: clients.forget });
+  const refusing = (doing: string) => (error: unknown) =>
+    refuse(error, { doing, otherwise: 'TeardownIncomplete', forget: clients.forget });
 
   return {
     /** A restore that is still running would make its resource after we looked: wait until its job is over, whatever its end. */
@@ -30,7 +39,11 @@ export function createTeardownActivities({ clients, drivers, polling }: { client
         const { Status, CreatedResourceArn } = await drillBackup(policy)
           .send(new DescribeRestoreJobCommand({ RestoreJobId: jobId }))
           .catch(refusing(`follow restore job ${jobId}`));
-        const over = Status === 'COMPLETED' || Status === 'FAILED' || Status === 'ABORTED' || (CreatedResourceArn ?? '') !== '';
+        const over =
+          Status === 'COMPLETED' ||
+          Status === 'FAILED' ||
+          Status === 'ABORTED' ||
+          (CreatedResourceArn ?? '') !== '';
         return over ? { done: undefined } : { waiting: Status ?? 'unknown' };
       });
     },
@@ -40,7 +53,11 @@ export function createTeardownActivities({ clients, drivers, polling }: { client
       const driver = drivers[kind];
       try {
         const found = (await driver.listRestored(policy)).find((copy) => copy.name === name);
-        if (found !== undefined && found.tags?.[TAG.drill] === undefined && (await restoredByUs(clients, policy, found.arn)))
+        if (
+          found !== undefined &&
+          found.tags?.[TAG.drill] === undefined &&
+          (await restoredByUs(clients, policy, found.arn))
+        )
           await driver.tagRestored(policy, name, { [TAG.policy]: policy.name, [TAG.drill]: drill });
         await driver.deleteRestored(policy, name, drill);
       } catch (error) {
@@ -49,27 +66,43 @@ export function createTeardownActivities({ clients, drivers, polling }: { client
     },
 
     /** Waits until the copy does not exist, and looks for everything that it may have left. */
-    async waitUntilCopyGone({ policy, kind, name, secretArn }: Copy & { readonly secretArn: string | null }): Promise<Proof[]> {
+    async waitUntilCopyGone({
+      policy,
+      kind,
+      name,
+      secretArn,
+    }: Copy & { readonly secretArn: string | null }): Promise<Proof[]> {
       const driver = drivers[kind];
       return pollUntil(polling, async () => {
         const { state, status } = await driver.restoredState(policy, name).catch(refusing(`look at ${name}`));
         if (state !== 'absent') return { waiting: status };
         const left = await driver.leftovers(policy, name).catch(refusing(`look for leftovers of ${name}`));
         if (secretArn === null) return { done: [...left] };
-        const secret = await lookForSecret(clients, policy, secretArn).catch(refusing(`look for the secret of ${name}`));
-        return secret.absent ? { done: [...left, secret] } : { waiting: `the secret of ${name} is ${secret.seen}` };
+        const secret = await lookForSecret(clients, policy, secretArn).catch(
+          refusing(`look for the secret of ${name}`),
+        );
+        return secret.absent
+          ? { done: [...left, secret] }
+          : { waiting: `the secret of ${name} is ${secret.seen}` };
       });
     },
 
     /** Waits until the copy job to the transit vault is over. @returns the point that it made, null when it made none. */
-    async settleTransitCopy({ policy, copyJobId }: { policy: Policy; copyJobId: string }): Promise<string | null> {
+    async settleTransitCopy({
+      policy,
+      copyJobId,
+    }: {
+      policy: Policy;
+      copyJobId: string;
+    }): Promise<string | null> {
       const { account, region } = finalVault(policy);
       return pollUntil(polling, async () => {
         const { CopyJob: job } = await clients
           .backup(inAccount(policy, account, region))
           .send(new DescribeCopyJobCommand({ CopyJobId: copyJobId }))
           .catch(refusing(`follow copy job ${copyJobId}`));
-        if (job?.State === 'COMPLETED' || job?.State === 'PARTIAL') return { done: job.DestinationRecoveryPointArn ?? null };
+        if (job?.State === 'COMPLETED' || job?.State === 'PARTIAL')
+          return { done: job.DestinationRecoveryPointArn ?? null };
         if (job?.State === 'FAILED') return { done: null };
         return { waiting: job?.State ?? 'unknown' };
       });
@@ -80,27 +113,54 @@ export function createTeardownActivities({ clients, drivers, polling }: { client
       const vault = transitVault(policy);
       const [, , , region, account] = pointArn.split(':');
       if (account !== policy.accounts.drill.id || region !== vault.region)
-        throw failure('ForeignResource', `Refused to delete ${pointArn}: it is not in the drill account and region.`, { pointArn });
+        throw failure(
+          'ForeignResource',
+          `Refused to delete ${pointArn}: it is not in the drill account and region.`,
+          { pointArn },
+        );
       try {
-        await drillBackup(policy).send(new DeleteRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: pointArn }));
+        await drillBackup(policy).send(
+          new DeleteRecoveryPointCommand({ BackupVaultName: vault.name, RecoveryPointArn: pointArn }),
+        );
       } catch (error) {
         if (isNamed(error, 'ResourceNotFoundException')) return;
-        if (isNamed(error, 'InvalidResourceStateException')) throw new Error(`${pointArn} is busy, its deletion is tried again`, { cause: error });
-        refuse(error, { doing: `delete ${pointArn}`, otherwise: 'TeardownIncomplete', forget: clients.forget });
+        if (isNamed(error, 'InvalidResourceStateException'))
+          throw new Error(`${pointArn} is busy, its deletion is tried again`, { cause: error });
+        refuse(error, {
+          doing: `delete ${pointArn}`,
+          otherwise: 'TeardownIncomplete',
+          forget: clients.forget,
+        });
       }
     },
 
     /** A deletion may answer 200 and delete nothing (contract §3.4): only "not found" is gone. */
-    async waitUntilTransitPointGone({ policy, pointArn }: { policy: Policy; pointArn: string }): Promise<Proof[]> {
+    async waitUntilTransitPointGone({
+      policy,
+      pointArn,
+    }: {
+      policy: Policy;
+      pointArn: string;
+    }): Promise<Proof[]> {
       const { name } = transitVault(policy);
       return pollUntil<Proof[]>(polling, async () => {
         try {
-          const { Status } = await drillBackup(policy).send(new DescribeRecoveryPointCommand({ BackupVaultName: name, RecoveryPointArn: pointArn }));
-          if (Status === 'EXPIRED') return { done: [{ what: pointArn, absent: false, seen: 'EXPIRED: AWS Backup could not delete it' }] };
+          const { Status } = await drillBackup(policy).send(
+            new DescribeRecoveryPointCommand({ BackupVaultName: name, RecoveryPointArn: pointArn }),
+          );
+          if (Status === 'EXPIRED')
+            return {
+              done: [{ what: pointArn, absent: false, seen: 'EXPIRED: AWS Backup could not delete it' }],
+            };
           return { waiting: Status ?? 'unknown' };
         } catch (error) {
-          if (isNamed(error, 'ResourceNotFoundException')) return { done: [{ what: pointArn, absent: true, seen: 'ResourceNotFoundException' }] };
-          return refuse(error, { doing: `look for ${pointArn}`, otherwise: 'TeardownIncomplete', forget: clients.forget });
+          if (isNamed(error, 'ResourceNotFoundException'))
+            return { done: [{ what: pointArn, absent: true, seen: 'ResourceNotFoundException' }] };
+          return refuse(error, {
+            doing: `look for ${pointArn}`,
+            otherwise: 'TeardownIncomplete',
+            forget: clients.forget,
+          });
         }
       });
     },
@@ -112,9 +172,14 @@ async function lookForSecret(clients: AwsClients, policy: Policy, secretArn: str
   try {
     const secrets = clients.secrets(inAccount(policy, 'drill', policy.drill.region));
     const { DeletedDate } = await secrets.send(new DescribeSecretCommand({ SecretId: secretArn }));
-    return { what: secretArn, absent: DeletedDate !== undefined, seen: DeletedDate === undefined ? 'still there' : 'scheduled for deletion' };
+    return {
+      what: secretArn,
+      absent: DeletedDate !== undefined,
+      seen: DeletedDate === undefined ? 'still there' : 'scheduled for deletion',
+    };
   } catch (error) {
-    if (isNamed(error, 'ResourceNotFoundException')) return { what: secretArn, absent: true, seen: 'ResourceNotFoundException' };
+    if (isNamed(error, 'ResourceNotFoundException'))
+      return { what: secretArn, absent: true, seen: 'ResourceNotFoundException' };
     throw error;
   }
 }

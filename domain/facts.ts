@@ -57,6 +57,7 @@ export interface FingerprintRef {
   readonly blocks: number;
 }
 
+/** Length of one step, by Temporal's clock. */
 export interface Timing {
   readonly step: string;
   readonly startedAt: Instant;
@@ -76,6 +77,9 @@ export interface ProtectionFact {
   readonly policySha256: string;
   readonly slot: Instant;
   readonly resource: ResourceIdentity;
+  /** Where the source answered; drills must not reach it. Null when it was never seen. */
+  readonly endpoint: { readonly host: string; readonly port: number } | null;
+  readonly engineVersion: string;
   /** Absent in statements older than the field. Work by hand needs no row in the population of a night. */
   readonly trigger?: 'night' | 'by-hand';
   readonly outcome: 'protected' | 'failed';
@@ -86,9 +90,8 @@ export interface ProtectionFact {
   readonly timings: readonly Timing[];
 }
 
-/** Proof that a restored resource cannot reach production. `reached` must be false for every target. */
+/** Proof that the drill network cannot reach production. `reached` must be false for every target. */
 export interface FenceFact {
-  readonly from: string;
   readonly attempts: readonly { readonly target: string; readonly reached: boolean; readonly how: string }[];
   readonly settings: Readonly<Record<string, string | boolean>>;
 }

@@ -27,6 +27,11 @@ export const FAILURES = {
     meaning: 'A condition that the night needs does not hold (lock, key, retention bounds, opt-in).',
     action: 'Run `lifeboat doctor`: it names each condition and what to do about it.',
   },
+  ReadBackDiffers: {
+    meaning: 'A recovery point exists, but AWS shows another key, lock or expiry than the policy wants.',
+    action:
+      'Compare the point named in the message with the policy; correct the vault or the policy before the next night.',
+  },
   BackupFailed: {
     meaning: 'The backup job ended without a usable recovery point.',
     action: 'Read the status message of the job; run `lifeboat backup RESOURCE` once the cause is gone.',
@@ -65,6 +70,10 @@ export const FAILURES = {
   FingerprintMissing: {
     meaning: 'A fingerprint that the comparison needs is missing or was altered.',
     action: 'The drill is inconclusive. Check the ledger bucket; the next night takes new fingerprints.',
+  },
+  RequestRefused: {
+    meaning: 'What was asked of a running request does not fit its state.',
+    action: 'Look at the state named in the message (`lifeboat restore status`), then ask for what fits it.',
   },
   LedgerRefused: {
     meaning: 'The ledger did not take a statement or a seal.',

@@ -7,7 +7,11 @@ import type { Status } from './verdict.ts';
  * The rows for what the night did not run for: databases that the policy excludes with a reason, and databases that nobody
  * decided about. Silence is a row, too.
  */
-export function uncoveredRows(policy: Policy, discovered: readonly { readonly arn: string }[], slot: Instant): PopulationRow[] {
+export function uncoveredRows(
+  policy: Policy,
+  discovered: readonly { readonly arn: string }[],
+  slot: Instant,
+): PopulationRow[] {
   const known = new Set(policy.resources.map(({ arn }) => arn));
   const reasons = new Map(policy.exclude.map(({ arn, reason }) => [arn, reason]));
   return discovered
@@ -16,7 +20,13 @@ export function uncoveredRows(policy: Policy, discovered: readonly { readonly ar
       const reason = reasons.get(arn);
       const resource = arn.split(':').at(-1) ?? arn;
       return reason === undefined
-        ? { resource, arn, slot, end: 'not-covered' as const, reason: 'the policy neither protects nor excludes it' }
+        ? {
+            resource,
+            arn,
+            slot,
+            end: 'not-covered' as const,
+            reason: 'the policy neither protects nor excludes it',
+          }
         : { resource, arn, slot, end: 'excluded' as const, reason };
     });
 }

@@ -23,6 +23,11 @@ export interface UnderPolicy {
 export interface NightRequest extends UnderPolicy {
   /** Default: the instant for which the schedule started this run. */
   readonly slot?: Instant;
+  /**
+   * What to do for each resource; default: both. A run with `drill` alone drills the newest point in the last vault; one with `protect`
+   * alone proves nothing yet, and its rows say so. Either way the night ends in a seal.
+   */
+  readonly only?: 'protect' | 'drill';
   /** Set when a run for a large fleet continues as new: what the earlier parts have finished. */
   readonly progress?: {
     readonly next: number;
@@ -51,6 +56,7 @@ export interface ResourceOutcome {
 export interface ProtectRequest extends UnderPolicy {
   readonly slot: Instant;
   readonly resource: string;
+  readonly trigger: 'night' | 'by-hand';
 }
 
 export interface ProtectResult {

@@ -24,7 +24,9 @@ export function judgePoints(points: readonly ListedPoint[], now: Instant, grace:
   return {
     live: points.length - overdue.length,
     overdue: overdue.map(({ arn, deleteAt, status }) => ({ arn, dueAt: deleteAt ?? now, status })),
-    withoutExpiry: points.filter(({ deleteAt, status }) => deleteAt === null && status !== 'EXPIRED').map(({ arn }) => arn),
+    withoutExpiry: points
+      .filter(({ deleteAt, status }) => deleteAt === null && status !== 'EXPIRED')
+      .map(({ arn }) => arn),
   };
 }
 
@@ -32,7 +34,10 @@ export function judgePoints(points: readonly ListedPoint[], now: Instant, grace:
  * Days whose statements promise points that must be gone by now: points kept for `keepDays` are due about that long after they
  * were made. A fortnight of overlap makes up for passes that were missed.
  */
-export function promisedDays(now: Instant, keepDays: number): { readonly from: Instant; readonly to: Instant } {
+export function promisedDays(
+  now: Instant,
+  keepDays: number,
+): { readonly from: Instant; readonly to: Instant } {
   const day = 86_400_000;
   const at = (days: number): Instant => new Date(Date.parse(now) - days * day).toISOString();
   return { from: at(keepDays + 14), to: at(Math.max(0, keepDays - 1)) };

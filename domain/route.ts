@@ -25,7 +25,14 @@ export function finalVault(policy: Policy): Vault {
 
 /** The vault that holds a point only while it is being restored. */
 export function transitVault({ drill }: Policy): Vault {
-  return { account: 'drill', region: drill.region, name: drill.transitVault, serviceRole: null, lock: 'none', keepDays: 1 };
+  return {
+    account: 'drill',
+    region: drill.region,
+    name: drill.transitVault,
+    serviceRole: null,
+    lock: 'none',
+    keepDays: 1,
+  };
 }
 
 export function locationOf(policy: Policy, { account, region, name }: Vault): Location {
@@ -37,6 +44,7 @@ export function vaultArn(policy: Policy, { account, region, name }: Vault): stri
 }
 
 function vaultOf(policy: Policy, { account, region, name, serviceRole, lock, keep }: VaultLocation): Vault {
-  const keepDays = keep === undefined ? policy.retention.days : Math.max(1, Math.ceil(duration(keep) / 86_400));
+  const keepDays =
+    keep === undefined ? policy.retention.days : Math.max(1, Math.ceil(duration(keep) / 86_400));
   return { account, region, name, serviceRole, lock, keepDays };
 }

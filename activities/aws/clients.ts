@@ -16,15 +16,15 @@ export interface At {
 
 /** One client per (service, role, region), kept for the life of the worker. */
 export interface AwsClients {
-  rds(at: At): RDSClient;
-  backup(at: At): BackupClient;
-  s3(at: At): S3Client;
-  kms(at: At): KMSClient;
-  sts(at: At): STSClient;
-  secrets(at: At): SecretsManagerClient;
+  readonly rds: (at: At) => RDSClient;
+  readonly backup: (at: At) => BackupClient;
+  readonly s3: (at: At) => S3Client;
+  readonly kms: (at: At) => KMSClient;
+  readonly sts: (at: At) => STSClient;
+  readonly secrets: (at: At) => SecretsManagerClient;
   /** Forgets every client, so that the next call assumes its role anew (expired or revoked credentials). */
-  forget(): void;
-  destroy(): void;
+  readonly forget: () => void;
+  readonly destroy: () => void;
 }
 
 /** The role that the policy names for one of its accounts. */
@@ -39,7 +39,12 @@ export function inAccount(policy: Policy, account: AccountName, region: string):
  */
 const TRANSPORT = {
   maxAttempts: 3,
-  requestHandler: { connectionTimeout: 3_000, socketTimeout: 30_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
+  requestHandler: {
+    connectionTimeout: 3_000,
+    socketTimeout: 30_000,
+    requestTimeout: 60_000,
+    throwOnRequestTimeout: true,
+  },
 } as const;
 
 /** @param sessionName shows in the other account's CloudTrail; 2–64 characters. */
@@ -54,19 +59,25 @@ export function createAwsClients({ sessionName }: { sessionName: string }): AwsC
       DurationSeconds: 3600,
       ...(externalId === undefined ? {} : { ExternalId: externalId }),
     };
-    return { region, ...TRANSPORT, credentials: fromTemporaryCredentials({ params, clientConfig: { region, ...TRANSPORT } }) };
+    return {
+      region,
+      ...TRANSPORT,
+      credentials: fromTemporaryCredentials({ params, clientConfig: { region, ...TRANSPORT } }),
+    };
   }
 
-  function cached<C extends { destroy(): void }>(service: string, at: At, make: (config: ReturnType<typeof configOf>) => C): C {
+  function cached<C extends { destroy(): void }>(
+    service: string,
+    at: At,
+    make: (settings: ReturnType<typeof config>) => C,
+  ): C {
     const key = [service, at.role ?? '', at.externalId ?? '', at.region].join('|');
     const found = cache.get(key);
     if (found !== undefined) return found as C;
-    const client = make(configOf(at));
+    const client = make(config(at));
     cache.set(key, client);
     return client;
   }
-  const configOf = config;
-
   function forget(): void {
     for (const client of cache.values()) client.destroy();
     cache.clear();

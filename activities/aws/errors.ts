@@ -19,7 +19,8 @@ export function isNamed(error: unknown, ...names: readonly string[]): boolean {
 
 const TRANSIENT =
   /^(Throttl|RequestLimitExceeded|TooManyRequests|SlowDown|InternalFailure|InternalError|InternalServer|ServiceUnavailable|DependencyFailure|TimeoutError|RequestTimeout|ConditionalRequestConflict|OperationAborted|KMSInternal|DependencyTimeout|Unknown$|SyntaxError$)/;
-const CREDENTIALS = /^(ExpiredToken|RequestExpired|InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClient|CredentialsProviderError|RequestTimeTooSkewed)/;
+const CREDENTIALS =
+  /^(ExpiredToken|RequestExpired|InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClient|CredentialsProviderError|RequestTimeTooSkewed)/;
 const DENIED = /^(AccessDenied|AuthorizationError|UnauthorizedOperation|SignatureDoesNotMatch|NotAuthorized)/;
 const QUOTA = /(QuotaExceeded|^LimitExceeded|Insufficient.*Capacity|^InstanceQuota|^StorageQuota)/;
 
@@ -58,9 +59,19 @@ export function refuse(error: unknown, { doing, otherwise, forget }: CallContext
       throw error;
     case 'credentials':
       forget?.();
-      throw tryAgain('CredentialsRejected', `Could not ${doing}: AWS refused the credentials (${said}).`, 5, error);
+      throw tryAgain(
+        'CredentialsRejected',
+        `Could not ${doing}: AWS refused the credentials (${said}).`,
+        5,
+        error,
+      );
     case 'denied':
-      throw failure('PermissionMissing', `Could not ${doing}: the role may not do it (${said}).`, details, error);
+      throw failure(
+        'PermissionMissing',
+        `Could not ${doing}: the role may not do it (${said}).`,
+        details,
+        error,
+      );
     case 'quota':
       throw tryAgain('QuotaReached', `Could not ${doing}: ${said}.`, 120, error);
     case 'permanent':
@@ -69,7 +80,9 @@ export function refuse(error: unknown, { doing, otherwise, forget }: CallContext
 }
 
 function detailsOf(error: unknown): Record<string, unknown> {
-  const metadata = (error as { $metadata?: { requestId?: string; httpStatusCode?: number; attempts?: number } }).$metadata;
+  const metadata = (
+    error as { $metadata?: { requestId?: string; httpStatusCode?: number; attempts?: number } }
+  ).$metadata;
   return {
     name: nameOf(error),
     ...(metadata?.requestId === undefined ? {} : { requestId: metadata.requestId }),

@@ -3,7 +3,9 @@
  * 200 answer) is an error to be retried, never "nothing there".
  * @param page asks for one page; `next` is undefined for the first.
  */
-export async function allPages<T>(page: (next: string | undefined) => Promise<{ items: T[] | undefined; next: string | undefined }>): Promise<T[]> {
+export async function allPages<T>(
+  page: (next: string | undefined) => Promise<{ items: T[] | undefined; next: string | undefined }>,
+): Promise<T[]> {
   const all: T[] = [];
   let next: string | undefined;
   do {

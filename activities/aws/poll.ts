@@ -13,7 +13,10 @@ const BEAT_SECONDS = 5;
  * (contract §6.3). Ends by itself when the activity is cancelled or its worker shuts down.
  * @param look returns undefined for "keep waiting"; what it throws ends the wait.
  */
-export async function pollUntil<T>({ pollSeconds }: Polling, look: () => Promise<{ done: T } | { waiting: string }>): Promise<T> {
+export async function pollUntil<T>(
+  { pollSeconds }: Polling,
+  look: () => Promise<{ done: T } | { waiting: string }>,
+): Promise<T> {
   const context = Context.current();
   for (;;) {
     const seen = await look();

@@ -54,7 +54,11 @@ export interface ResourceDriver {
   /** Conditions that are special to this kind; the vaults' and keys' are common. */
   conditions(policy: Policy, resource: ProtectedResource): Promise<readonly Condition[]>;
   /** What the restore job gets: the recovery point's own metadata, changed so that nothing of production is left in it. */
-  restoreMetadata(policy: Policy, recorded: Readonly<Record<string, string>>, name: string): Record<string, string>;
+  restoreMetadata(
+    policy: Policy,
+    recorded: Readonly<Record<string, string>>,
+    name: string,
+  ): Record<string, string>;
 
   restoredArn(policy: Policy, name: string): string;
   restoredState(policy: Policy, name: string): Promise<RestoredState>;
@@ -64,12 +68,18 @@ export interface ResourceDriver {
   /** ARN of the secret once the new credentials are in force; null while they are not. */
   accessReady(policy: Policy, name: string): Promise<string | null>;
   /** Settings that must not let the copy be reached from anywhere but the drill network, as read back. */
-  settings(policy: Policy, name: string): Promise<{ facts: Record<string, string | boolean>; problems: readonly string[] }>;
+  settings(
+    policy: Policy,
+    name: string,
+  ): Promise<{ facts: Record<string, string | boolean>; problems: readonly string[] }>;
   bootFacts(policy: Policy, name: string): Promise<BootFacts>;
   /** Asks for deletion; harmless when it is gone. Checks account, ARN, tag and name before. */
   deleteRestored(policy: Policy, name: string, drill: string): Promise<void>;
   /** What a deleted copy may leave behind, each proven absent by a describe call. */
-  leftovers(policy: Policy, name: string): Promise<readonly { what: string; absent: boolean; seen: string }[]>;
+  leftovers(
+    policy: Policy,
+    name: string,
+  ): Promise<readonly { what: string; absent: boolean; seen: string }[]>;
   /** Every copy in the drill account that carries one of our prefixes. */
   listRestored(policy: Policy): Promise<readonly DrillLeftover[]>;
 }

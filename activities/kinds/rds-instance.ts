@@ -28,7 +28,9 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
 
   async function find(policy: Policy, name: string): Promise<DBInstance | undefined> {
     try {
-      const { DBInstances } = await drill(policy).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: name }));
+      const { DBInstances } = await drill(policy).send(
+        new DescribeDBInstancesCommand({ DBInstanceIdentifier: name }),
+      );
       if (DBInstances === undefined) throw new Error('RDS answered DescribeDBInstances without a list');
       return DBInstances[0];
     } catch (error) {
@@ -39,7 +41,8 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
 
   async function mustFind(policy: Policy, name: string): Promise<DBInstance> {
     const instance = await find(policy, name);
-    if (instance === undefined) throw failure('RestoreFailed', `The restored instance ${name} has disappeared from the drill account.`);
+    if (instance === undefined)
+      throw failure('RestoreFailed', `The restored instance ${name} has disappeared from the drill account.`);
     return instance;
   }
 
@@ -55,17 +58,32 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
       const id = resource.arn.split(':').at(-1) ?? '';
       let instance: DBInstance | undefined;
       try {
-        const answer = await production(policy).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
+        const answer = await production(policy).send(
+          new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }),
+        );
         instance = answer.DBInstances?.[0];
       } catch (error) {
         if (!(error instanceof DBInstanceNotFoundFault)) throw error;
-        throw failure('ResourceMissing', `${resource.name}: there is no instance ${resource.arn}.`, { arn: resource.arn }, error);
+        throw failure(
+          'ResourceMissing',
+          `${resource.name}: there is no instance ${resource.arn}.`,
+          { arn: resource.arn },
+          error,
+        );
       }
       const endpoint = endpointOf(instance);
       if (instance?.DbiResourceId === undefined || endpoint === undefined)
-        throw failure('SourceNotReady', `${resource.name} is ${instance?.DBInstanceStatus ?? 'in an unknown state'} and has no endpoint.`);
+        throw failure(
+          'SourceNotReady',
+          `${resource.name} is ${instance?.DBInstanceStatus ?? 'in an unknown state'} and has no endpoint.`,
+        );
       return {
-        identity: { name: resource.name, kind: resource.kind, arn: resource.arn, immutableId: instance.DbiResourceId },
+        identity: {
+          name: resource.name,
+          kind: resource.kind,
+          arn: resource.arn,
+          immutableId: instance.DbiResourceId,
+        },
         endpoint,
         engineVersion: instance.EngineVersion ?? 'unknown',
         status: instance.DBInstanceStatus ?? 'unknown',
@@ -74,13 +92,18 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
 
     async discover(policy) {
       const instances = await allPages(async (Marker) => {
-        const answer = await production(policy).send(new DescribeDBInstancesCommand({ MaxRecords: 100, ...(Marker === undefined ? {} : { Marker }) }));
+        const answer = await production(policy).send(
+          new DescribeDBInstancesCommand({ MaxRecords: 100, ...(Marker === undefined ? {} : { Marker }) }),
+        );
         return { items: answer.DBInstances, next: answer.Marker };
       });
       // Members of Aurora clusters are protected as their cluster.
       return instances
         .filter(({ DBClusterIdentifier }) => DBClusterIdentifier === undefined)
-        .map(({ DBInstanceArn = '', DbiResourceId = '' }) => ({ arn: DBInstanceArn, immutableId: DbiResourceId }));
+        .map(({ DBInstanceArn = '', DbiResourceId = '' }) => ({
+          arn: DBInstanceArn,
+          immutableId: DbiResourceId,
+        }));
     },
 
     conditions: (policy, resource) => rdsConditions(clients, policy, resource),
@@ -113,14 +136,20 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
 
     async tagRestored(policy, name, tags) {
       const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-      await drill(policy).send(new AddTagsToResourceCommand({ ResourceName: restoredArn(policy, name), Tags }));
+      await drill(policy).send(
+        new AddTagsToResourceCommand({ ResourceName: restoredArn(policy, name), Tags }),
+      );
     },
 
     async resetAccess(policy, name) {
       const { MasterUserSecret } = await mustFind(policy, name);
       if (MasterUserSecret !== undefined) return; // an earlier attempt of ours
       await drill(policy).send(
-        new ModifyDBInstanceCommand({ DBInstanceIdentifier: name, ManageMasterUserPassword: true, ApplyImmediately: true }),
+        new ModifyDBInstanceCommand({
+          DBInstanceIdentifier: name,
+          ManageMasterUserPassword: true,
+          ApplyImmediately: true,
+        }),
       );
     },
 
@@ -128,20 +157,30 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
       const { DBInstanceStatus, MasterUserSecret, PendingModifiedValues } = await mustFind(policy, name);
       const pending = PendingModifiedValues?.MasterUserPassword !== undefined;
       const active = MasterUserSecret?.SecretStatus === 'active';
-      return DBInstanceStatus === 'available' && active && !pending ? (MasterUserSecret.SecretArn ?? null) : null;
+      return DBInstanceStatus === 'available' && active && !pending
+        ? (MasterUserSecret.SecretArn ?? null)
+        : null;
     },
 
     async settings(policy, name) {
       const instance = await mustFind(policy, name);
       const subnetGroup = instance.DBSubnetGroup?.DBSubnetGroupName ?? '';
-      const groups = (instance.VpcSecurityGroups ?? []).map(({ VpcSecurityGroupId = '' }) => VpcSecurityGroupId).sort();
+      const groups = (instance.VpcSecurityGroups ?? [])
+        .map(({ VpcSecurityGroupId = '' }) => VpcSecurityGroupId)
+        .sort();
       const expected = [...policy.drill.securityGroups].sort();
       const problems = [
         ...(instance.PubliclyAccessible === false ? [] : ['the copy is publicly accessible']),
         ...(instance.MultiAZ === false ? [] : ['the copy is Multi-AZ, which costs double']),
-        ...(subnetGroup === policy.drill.subnetGroup ? [] : [`the copy is in subnet group "${subnetGroup}", not "${policy.drill.subnetGroup}"`]),
-        ...(groups.join() === expected.join() ? [] : [`the copy has security groups ${groups.join()}, not ${expected.join()}`]),
-        ...(instance.StorageEncrypted === true ? [] : ['the copy is not encrypted with a key of this account']),
+        ...(subnetGroup === policy.drill.subnetGroup
+          ? []
+          : [`the copy is in subnet group "${subnetGroup}", not "${policy.drill.subnetGroup}"`]),
+        ...(groups.join() === expected.join()
+          ? []
+          : [`the copy has security groups ${groups.join()}, not ${expected.join()}`]),
+        ...(instance.StorageEncrypted === true
+          ? []
+          : ['the copy is not encrypted with a key of this account']),
       ];
       const facts = {
         publiclyAccessible: instance.PubliclyAccessible ?? 'unknown',
@@ -155,7 +194,8 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
       return { facts, problems };
     },
 
-    bootFacts: async (policy, name) => readBootLog(drill(policy), name, (await mustFind(policy, name)).EngineVersion ?? 'unknown'),
+    bootFacts: async (policy, name) =>
+      readBootLog(drill(policy), name, (await mustFind(policy, name)).EngineVersion ?? 'unknown'),
 
     async deleteRestored(policy, name, drillId) {
       const instance = await find(policy, name);
@@ -164,15 +204,24 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
       try {
         if (instance.DeletionProtection === true)
           await drill(policy).send(
-            new ModifyDBInstanceCommand({ DBInstanceIdentifier: name, DeletionProtection: false, ApplyImmediately: true }),
+            new ModifyDBInstanceCommand({
+              DBInstanceIdentifier: name,
+              DeletionProtection: false,
+              ApplyImmediately: true,
+            }),
           );
         await drill(policy).send(
-          new DeleteDBInstanceCommand({ DBInstanceIdentifier: name, SkipFinalSnapshot: true, DeleteAutomatedBackups: true }),
+          new DeleteDBInstanceCommand({
+            DBInstanceIdentifier: name,
+            SkipFinalSnapshot: true,
+            DeleteAutomatedBackups: true,
+          }),
         );
       } catch (error) {
         if (error instanceof DBInstanceNotFoundFault) return;
         // Being created, modified or backed up: it can be deleted in a moment, and the activity is tried again.
-        if (error instanceof InvalidDBInstanceStateFault) throw new Error(`${name} cannot be deleted just now: ${error.message}`, { cause: error });
+        if (error instanceof InvalidDBInstanceStateFault)
+          throw new Error(`${name} cannot be deleted just now: ${error.message}`, { cause: error });
         throw error;
       }
     },
@@ -180,24 +229,42 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
     async leftovers(policy, name) {
       const backups = await allPages(async (Marker) => {
         const answer = await drill(policy).send(
-          new DescribeDBInstanceAutomatedBackupsCommand({ DBInstanceIdentifier: name, ...(Marker === undefined ? {} : { Marker }) }),
+          new DescribeDBInstanceAutomatedBackupsCommand({
+            DBInstanceIdentifier: name,
+            ...(Marker === undefined ? {} : { Marker }),
+          }),
         );
         return { items: answer.DBInstanceAutomatedBackups ?? [], next: answer.Marker };
       });
       const instance = await find(policy, name);
       return [
-        { what: restoredArn(policy, name), absent: instance === undefined, seen: instance === undefined ? 'DBInstanceNotFoundFault' : `still ${instance.DBInstanceStatus ?? 'there'}` },
-        { what: `automated backups of ${name}`, absent: backups.length === 0, seen: `${backups.length} listed` },
+        {
+          what: restoredArn(policy, name),
+          absent: instance === undefined,
+          seen:
+            instance === undefined
+              ? 'DBInstanceNotFoundFault'
+              : `still ${instance.DBInstanceStatus ?? 'there'}`,
+        },
+        {
+          what: `automated backups of ${name}`,
+          absent: backups.length === 0,
+          seen: `${backups.length} listed`,
+        },
       ];
     },
 
     async listRestored(policy): Promise<readonly DrillLeftover[]> {
       const instances = await allPages(async (Marker) => {
-        const answer = await drill(policy).send(new DescribeDBInstancesCommand({ MaxRecords: 100, ...(Marker === undefined ? {} : { Marker }) }));
+        const answer = await drill(policy).send(
+          new DescribeDBInstancesCommand({ MaxRecords: 100, ...(Marker === undefined ? {} : { Marker }) }),
+        );
         return { items: answer.DBInstances, next: answer.Marker };
       });
       return instances
-        .filter(({ DBInstanceIdentifier: id = '' }) => id.startsWith(DRILL_PREFIX) || id.startsWith(RESTORE_PREFIX))
+        .filter(
+          ({ DBInstanceIdentifier: id = '' }) => id.startsWith(DRILL_PREFIX) || id.startsWith(RESTORE_PREFIX),
+        )
         .map(({ DBInstanceIdentifier: id = '', DBInstanceArn = '', TagList, InstanceCreateTime }) => ({
           name: id,
           arn: DBInstanceArn,
@@ -211,12 +278,21 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
   function refuseForeign(policy: Policy, instance: DBInstance, name: string, drillId: string): void {
     const tags = tagsOf(instance.TagList ?? []);
     const problems = [
-      ...(instance.DBInstanceArn === restoredArn(policy, name) ? [] : [`its ARN is ${instance.DBInstanceArn ?? 'unknown'}`]),
-      ...(name.startsWith(DRILL_PREFIX) || name.startsWith(RESTORE_PREFIX) ? [] : ['its name is not one of ours']),
-      ...(tags[TAG.drill] === drillId ? [] : [`its tag ${TAG.drill} is ${tags[TAG.drill] ?? 'missing'}, not ${drillId}`]),
+      ...(instance.DBInstanceArn === restoredArn(policy, name)
+        ? []
+        : [`its ARN is ${instance.DBInstanceArn ?? 'unknown'}`]),
+      ...(name.startsWith(DRILL_PREFIX) || name.startsWith(RESTORE_PREFIX)
+        ? []
+        : ['its name is not one of ours']),
+      ...(tags[TAG.drill] === drillId
+        ? []
+        : [`its tag ${TAG.drill} is ${tags[TAG.drill] ?? 'missing'}, not ${drillId}`]),
     ];
     if (problems.length > 0)
-      throw failure('ForeignResource', `Refused to delete ${name}: ${problems.join('; ')}.`, { name, problems });
+      throw failure('ForeignResource', `Refused to delete ${name}: ${problems.join('; ')}.`, {
+        name,
+        problems,
+      });
   }
 }
 
@@ -225,6 +301,8 @@ function endpointOf(instance: DBInstance | undefined): Endpoint | undefined {
   return Address === undefined || Port === undefined ? undefined : { host: Address, port: Port };
 }
 
-function tagsOf(list: readonly { Key?: string | undefined; Value?: string | undefined }[]): Record<string, string> {
+function tagsOf(
+  list: readonly { Key?: string | undefined; Value?: string | undefined }[],
+): Record<string, string> {
   return Object.fromEntries(list.map(({ Key = '', Value = '' }) => [Key, Value]));
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { findTemporal } from '../../scripts/temporal/resolve.ts';
-import { bundleForTests } from './workflow-bundle.ts';
+import { cachedWorkflowBundle } from '../../scripts/workflow-bundle.ts';
 
 /**
  * Once per run of jest: finds both Temporal servers and bundles the workflows, and passes the paths on in the environment. What cannot
@@ -10,7 +10,7 @@ export default async function globalSetup(): Promise<void> {
   await Promise.all([
     offer('LIFEBOAT_TEST_TEMPORAL', async () => (await findTemporal('dev-server')).path),
     offer('LIFEBOAT_TEST_TEMPORAL_TEST_SERVER', async () => (await findTemporal('test-server')).path),
-    offer('LIFEBOAT_TEST_WORKFLOW_BUNDLE', bundleForTests),
+    offer('LIFEBOAT_TEST_WORKFLOW_BUNDLE', cachedWorkflowBundle),
   ]);
 }
 

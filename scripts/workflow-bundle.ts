@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
-const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = join(PROJECT, 'workflows', 'index.ts');
 const CACHE = join(PROJECT, 'node_modules', '.cache', 'lifeboat-workflows');
 
 /** @returns the path of the bundle of the workflows as they are now. Bundling takes over a second, so an unchanged one is used again. */
-export async function bundleForTests(): Promise<string> {
+export async function cachedWorkflowBundle(): Promise<string> {
   if (!existsSync(ENTRY)) throw new Error(`There are no workflows to bundle yet: ${ENTRY} does not exist.`);
   const path = join(CACHE, `${await digestOfSources()}.js`);
   if (existsSync(path)) return path;
   const { code } = await bundleWorkflowCode({ workflowsPath: ENTRY });
   await mkdir(CACHE, { recursive: true });
-  for (const old of await readdir(CACHE)) await rm(join(CACHE, old), { force: true });
   await writeFile(`${path}.${process.pid}`, code);
   await rename(`${path}.${process.pid}`, path);
   return path;

@@ -1,0 +1,33 @@
+import type { AwsClients } from './aws/clients.ts';
+import type { Polling } from './aws/poll.ts';
+import { createBackupJobActivities } from './backup-jobs.ts';
+import { createInventoryActivities } from './inventory.ts';
+import { createDrivers } from './kinds/index.ts';
+import { createLedgerActivities } from './ledger/index.ts';
+import { createProtectionActivities } from './protections.ts';
+import type { createProberActivities } from './prober.ts';
+import { createRecoveryPointActivities } from './recovery-points.ts';
+import { createRestoreActivities } from './restores.ts';
+import { createRetentionActivities } from './retention.ts';
+import { createSweepActivities } from './sweep.ts';
+import { createTeardownActivities } from './teardown.ts';
+
+/** Everything that the control plane's worker serves. */
+export function createControlActivities({ clients, polling }: { clients: AwsClients; polling: Polling }) {
+  const drivers = createDrivers(clients);
+  return {
+    ...createInventoryActivities({ clients, drivers }),
+    ...createBackupJobActivities({ clients, polling }),
+    ...createRecoveryPointActivities({ clients }),
+    ...createRestoreActivities({ clients, drivers, polling }),
+    ...createTeardownActivities({ clients, drivers, polling }),
+    ...createRetentionActivities({ clients }),
+    ...createSweepActivities({ clients, drivers }),
+    ...createLedgerActivities({ clients }),
+    ...createProtectionActivities({ clients }),
+  };
+}
+
+export type ControlActivities = ReturnType<typeof createControlActivities>;
+/** Everything that a prober serves. */
+export type InsideNetwork = ReturnType<typeof createProberActivities>;

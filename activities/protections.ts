@@ -1,0 +1,99 @@
+import type { FingerprintRef, ProtectionFact, ResourceIdentity } from '../domain/facts.ts';
+import type { Policy } from '../domain/policy/schema.ts';
+import { promisedDays } from '../domain/retention.ts';
+import { locationOf, type Vault } from '../domain/route.ts';
+import type { Instant } from '../domain/units.ts';
+import type { AwsClients } from './aws/clients.ts';
+import { refuse } from './aws/errors.ts';
+import { ledgerOf } from './ledger/index.ts';
+import { listObjects } from './ledger/versions.ts';
+import { readStatement } from './ledger/read.ts';
+import type { Ledger } from './ledger/ledger.ts';
+
+/** What the ledger knows about the source of a recovery point: all that a drill needs of production. */
+export interface Protection {
+  readonly identity: ResourceIdentity;
+  readonly endpoint: { readonly host: string; readonly port: number } | null;
+  readonly fingerprints: { readonly before: FingerprintRef; readonly after: FingerprintRef } | null;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Looks up, in the ledger, what earlier nights have stated. The ledger is the only history that Lifeboat has. */
+export function createProtectionActivities({ clients }: { clients: AwsClients }) {
+  const refusing = (doing: string) => (error: unknown) =>
+    refuse(error, { doing, otherwise: 'LedgerRefused', forget: clients.forget });
+
+  return {
+    /**
+     * The statement that names this recovery point among its copies. A point keeps the date of its original, so it was stated under
+     * that day, the one before (a slot before midnight) or the one after. Null when no statement names it.
+     */
+    async findProtection(ask: {
+      policy: Policy;
+      resource: string;
+      pointArn: string;
+      createdAt: Instant;
+    }): Promise<Protection | null> {
+      const { policy, resource, pointArn, createdAt } = ask;
+      const ledger = ledgerOf(policy, clients);
+      const days = [0, -1, 1].map((offset) => dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS)));
+      for (const day of days) {
+        const facts = await protectionsOf(ledger, day, `protect-${resource}-`).catch(
+          refusing(`read the statements of ${day}`),
+        );
+        const found = facts.find(({ points }) => points.some(({ arn }) => arn === pointArn));
+        if (found === undefined) continue;
+        const [before, after] = found.fingerprints;
+        const fingerprints = before === undefined || after === undefined ? null : { before, after };
+        return { identity: found.resource, endpoint: found.endpoint, fingerprints };
+      }
+      return null;
+    },
+
+    /** Points that were stated to lie in `vault` and to be due by now, for the proof that they are gone. */
+    async promisedPoints({
+      policy,
+      vault,
+      awsNow,
+    }: {
+      policy: Policy;
+      vault: Vault;
+      awsNow: Instant;
+    }): Promise<{ arn: string; dueAt: Instant }[]> {
+      const ledger = ledgerOf(policy, clients);
+      const { from, to } = promisedDays(awsNow, vault.keepDays);
+      const where = locationOf(policy, vault);
+      const promised: { arn: string; dueAt: Instant }[] = [];
+      for (let day = Date.parse(dayOf(new Date(from))); day <= Date.parse(to); day += DAY_MS) {
+        const facts = await protectionsOf(ledger, dayOf(new Date(day)), 'protect-').catch(
+          refusing(`read the statements of ${dayOf(new Date(day))}`),
+        );
+        for (const { arn, deleteAt, location } of facts
+          .filter((fact) => fact.policy === policy.name)
+          .flatMap(({ points }) => points)) {
+          const here =
+            location.accountId === where.accountId &&
+            location.region === where.region &&
+            location.vault === where.vault;
+          if (here && deleteAt !== null && Date.parse(deleteAt) <= Date.parse(awsNow))
+            promised.push({ arn, dueAt: deleteAt });
+        }
+      }
+      return promised;
+    },
+  };
+}
+
+async function protectionsOf(ledger: Ledger, day: string, scopePrefix: string): Promise<ProtectionFact[]> {
+  const facts: ProtectionFact[] = [];
+  for await (const { key, versionId } of listObjects(ledger, `statements/${day}/${scopePrefix}`)) {
+    const { statement } = await readStatement(ledger, key, versionId);
+    if (statement.predicate.type === 'protection') facts.push(statement.predicate);
+  }
+  return facts;
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}

@@ -1,0 +1,18 @@
+import type { CheckSummary } from './requests.ts';
+import type { CheckResult } from './verdict.ts';
+
+const SAID = 5;
+
+/** The part of a check's result that fits a terminal; everything is in the statement. */
+export function summaryOf({
+  check,
+  status,
+  examined,
+  coverage,
+  durationMs,
+  findings,
+}: CheckResult): CheckSummary {
+  const loudest = findings.filter(({ severity }) => severity !== 'note').slice(0, SAID);
+  const says = loudest.map(({ message, where }) => (where === undefined ? message : `${message} (${where})`));
+  return { check, status, examined, ...(coverage === undefined ? {} : { coverage }), durationMs, says };
+}

@@ -1,0 +1,207 @@
+import {
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineUpdate,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { judgeDrill } from '../domain/drill-verdict.ts';
+import { RESTORE_PREFIX, restoredName, slotOf } from '../domain/names.ts';
+import type { RestoreFact, StatementRef, TeardownFact } from '../domain/facts.ts';
+import type {
+  FinishRestore,
+  RestorePhase,
+  RestoreRequest,
+  RestoreResult,
+  RestoreState,
+} from '../domain/requests.ts';
+import { pointSubjects } from '../domain/subjects.ts';
+import { duration, type Instant } from '../domain/units.ts';
+import type { Status } from '../domain/verdict.ts';
+import { evidence, quick, untilKnown } from './activities.ts';
+import { withCleanup } from './cleanup.ts';
+import { trackProgress } from './progress.ts';
+import { unidentified } from './protect-resource.ts';
+import { isStepFailure, failureTypeOf, reasonOf, refusal } from './reasons.ts';
+import { nothingSeen, verifyCopy, VERIFY_STEPS } from './verify-copy.ts';
+
+export const stateQuery = defineQuery<RestoreState>('state');
+export const finishUpdate = defineUpdate<RestoreState, [FinishRestore]>('finish');
+
+/** Added to the deadline in the copy's expiry tag: the sweeper must not be quicker than the workflow itself. */
+const SWEEP_MARGIN_SECONDS = 3600;
+/** Access to restored production data ends within a day, whatever was asked for. */
+const LONGEST_KEEP_SECONDS = 86_400;
+const NOTHING: TeardownFact = { complete: true, removed: [] };
+
+/**
+ * The SRE's restore: the steps of a drill, verified before it is handed over, kept until `finish` or its deadline, then taken down
+ * and proven gone. Every phase is a statement.
+ */
+export async function restoreRequest(request: RestoreRequest): Promise<RestoreResult> {
+  const { policy, resource } = request;
+  const entry = policy.resources.find(({ name }) => name === resource);
+  if (entry === undefined)
+    throw refusal('ResourceMissing', `The policy "${policy.name}" has no resource "${resource}".`);
+  const progress = trackProgress([...VERIFY_STEPS, 'hand over', 'teardown', 'statement']);
+  const seen = nothingSeen();
+  let phase: RestorePhase = 'restoring';
+  const judged: { verdict: { status: Status; reasons: readonly string[] } | null } = { verdict: null };
+  let deadline: Instant | null = null;
+  let finishedBy: string | null = null;
+
+  const state = (): RestoreState => ({
+    phase,
+    verdict: judged.verdict?.status ?? null,
+    reasons: judged.verdict?.reasons ?? [],
+    endpoint:
+      phase === 'handed-over' && seen.endpoint !== null
+        ? `${seen.endpoint.host}:${seen.endpoint.port}`
+        : null,
+    secretArn: phase === 'handed-over' ? seen.secretArn : null,
+    deadline,
+  });
+  setHandler(stateQuery, state);
+  setHandler(
+    finishUpdate,
+    ({ by }: FinishRestore): RestoreState => {
+      finishedBy = by;
+      return state();
+    },
+    {
+      validator: ({ by }: FinishRestore) => {
+        if (by.trim() === '') throw refusal('RequestRefused', 'Say who finishes the restore (--as NAME).');
+        if (phase === 'taking-down' || phase === 'ended')
+          throw refusal('RequestRefused', `The restore is already ${phase}.`);
+      },
+    },
+  );
+
+  const drill = workflowInfo().workflowId;
+  const slot = slotOf(workflowInfo().startTime);
+  const keepSeconds = Math.min(request.keepSeconds, LONGEST_KEEP_SECONDS);
+  let handedOver = false;
+
+  const { ended, teardown } = await withCleanup(async (onExit) => {
+    const verify = {
+      policy,
+      entry,
+      slot,
+      drill,
+      prefix: RESTORE_PREFIX,
+      expiresInSeconds: keepSeconds + duration(policy.drill.expiresAfter) + SWEEP_MARGIN_SECONDS,
+      ...(request.at === undefined ? {} : { at: request.at }),
+      ...(request.pointArn === undefined ? {} : { pointArn: request.pointArn }),
+    };
+    await verifyCopy(verify, seen, progress, onExit);
+    const verdict = judgeSoFar(null);
+    judged.verdict = verdict;
+    await record('verified', NOTHING, null);
+    if (finishedBy !== null) return;
+    // A copy that reaches production is never handed over, whoever accepts it.
+    const safe = seen.isolation.failed.length === 0;
+    if (!safe || (verdict.status !== 'passed' && !request.acceptUnverified)) return;
+    await progress.step('hand over', handOver);
+    await condition(() => finishedBy !== null, keepSeconds * 1000);
+  }, trackedTeardown());
+  if ('error' in ended && !isStepFailure(ended.error)) throw ended.error;
+
+  const failure = 'error' in ended ? ended.error : null;
+  const final = judged.verdict ?? judgeSoFar(failure);
+  const how = endedHow(failure);
+  judged.verdict = final;
+  phase = 'ended';
+  const statement = await CancellationScope.nonCancellable(() =>
+    progress.step('statement', () => record('ended', teardown, how)),
+  );
+  return {
+    request: request.request,
+    verdict: final.status,
+    reasons: final.reasons,
+    handedOver,
+    ended: how,
+    cleanedUp: teardown.complete,
+    statement,
+  };
+
+  async function handOver(): Promise<void> {
+    const awsNow = await quick.awsNow({ policy });
+    deadline = inSeconds(awsNow, keepSeconds);
+    const name = restoredName(RESTORE_PREFIX, resource, slot, drill);
+    await untilKnown.extendExpiry({
+      policy,
+      kind: entry?.kind ?? 'rds-instance',
+      name,
+      expiresAt: inSeconds(deadline, SWEEP_MARGIN_SECONDS),
+    });
+    phase = 'handed-over';
+    handedOver = true;
+    await record('handed-over', NOTHING, null);
+  }
+
+  /** The same tracker; the phase changes with the step. */
+  function trackedTeardown() {
+    return {
+      ...progress,
+      step: <T>(name: string, work: () => Promise<T>, detail?: (result: T) => string): Promise<T> => {
+        if (name === 'teardown') phase = 'taking-down';
+        return progress.step(name, work, detail);
+      },
+    };
+  }
+
+  function judgeSoFar(error: unknown) {
+    return judgeDrill({
+      checks: seen.checks,
+      required: entry?.checks ?? [],
+      stopped:
+        error === null
+          ? null
+          : { reason: reasonOf(error), definite: failureTypeOf(error) === 'RestoreFailed' },
+      isolation: seen.isolation,
+      teardown: NOTHING,
+      verifiedAfter: seen.rto.verified,
+      rtoSeconds: duration(policy.objectives.rto),
+    });
+  }
+
+  function endedHow(error: unknown): string {
+    if (finishedBy !== null) return `finished by ${finishedBy}`;
+    if (error !== null) return reasonOf(error);
+    return handedOver ? 'its deadline passed' : 'it was not verified, and not handed over';
+  }
+
+  function record(at: RestoreFact['phase'], gone: TeardownFact, how: string | null): Promise<StatementRef> {
+    return evidence.recordStatement({
+      policy,
+      scope: `restore-${request.request}`,
+      name: at,
+      subjects: pointSubjects(
+        seen.point === null ? [] : [seen.point.arn],
+        seen.protection?.fingerprints?.after ?? null,
+      ),
+      fact: {
+        type: 'restore',
+        policy: policy.name,
+        policySha256: request.policySha256,
+        request: request.request,
+        requestedBy: request.requestedBy,
+        reason: request.reason,
+        phase: at,
+        resource: seen.protection?.identity ?? unidentified(request),
+        point: seen.point,
+        verdict: judged.verdict?.status ?? null,
+        checks: seen.checks,
+        endpoint: handedOver && seen.endpoint !== null ? `${seen.endpoint.host}:${seen.endpoint.port}` : null,
+        deadline,
+        ended: how,
+        teardown: at === 'ended' ? gone : null,
+      },
+    });
+  }
+}
+
+function inSeconds(instant: Instant, seconds: number): Instant {
+  return new Date(Date.parse(instant) + seconds * 1000).toISOString();
+}
