@@ -73,7 +73,7 @@ function event(stream: net.Socket, name: string, start: () => void = () => undef
     };
     const listeners: [string, (value: unknown) => void][] = [
       [name, (value) => done(() => resolve(value))],
-      ['error', (error) => done(() => reject(error))],
+      ['error', (error) => done(() => reject(error instanceof Error ? error : new Error('unknown')))],
       ['close', () => done(() => reject(new Error('connection closed')))],
     ];
     for (const [event, listener] of listeners) stream.once(event, listener);
