@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { launchLeashed, signalGroup } from '../start/leashed.ts';
 import { findTemporal } from './resolve.ts';
 import { answers } from './answers.ts';
 import { chooseFreePort, portProblem } from './ports.ts';
@@ -42,24 +41,6 @@ const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 8_000;
 
 /**
- * Runs its arguments, and ends them when standard input closes: the pipe to the parent closes however the parent dies, kill -9
- * included. The server itself gets no terminal signals, since Ctrl-C must reach it only after the workers have ended.
- */
-const DIES_WITH_PARENT = `
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-( read -r _ <&3; kill -TERM $server 2>/dev/null; sleep 8; kill -KILL $server 2>/dev/null ) </dev/null >/dev/null 2>&1 &
-watcher=$!
-trap 'kill -TERM $server 2>/dev/null' TERM
-wait $server
-status=$?
-while kill -0 $server 2>/dev/null; do wait $server; status=$?; done
-kill $watcher 2>/dev/null
-exit $status
-`;
-
-/**
  * Starts Temporal's development server with its state in a SQLite file, and waits until it answers.
  * A server that an earlier, killed process left behind on the same state is ended first.
  * @throws DevServerProblem, or TemporalNotFound when there is no program.
@@ -74,11 +55,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   const uiPort = await freePort(ip, options.uiPort ?? 0, "Temporal's web pages");
   const executable = options.executable ?? (await findTemporal('dev-server')).path;
   const logFile = join(stateDir, 'temporal.log');
-  const child = launch(executable, logFile, [
+  const args = [
     ...['server', 'start-dev', '--ip', ip, '--port', String(port), '--ui-port', String(uiPort)],
     ...['--db-filename', join(stateDir, 'temporal.db'), '--namespace', namespace],
     ...['--log-level', 'warn', '--log-format', 'json'],
-  ]);
+  ];
+  const child = launchLeashed(executable, args, { logFile });
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
@@ -107,32 +89,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   return { address, uiUrl: `http://${ip}:${uiPort}`, namespace, pid, logFile, ended, stop };
 }
 
-function launch(executable: string, logFile: string, args: readonly string[]): ChildProcess {
-  const log = openSync(logFile, 'a');
-  try {
-    return spawn('/bin/sh', ['-c', DIES_WITH_PARENT, 'sh', executable, ...args], {
-      stdio: ['pipe', log, log],
-      detached: true,
-    });
-  } finally {
-    closeSync(log);
-  }
-}
-
 async function freePort(ip: string, wanted: number, what: string): Promise<number> {
   if (wanted === 0) return chooseFreePort(ip);
   const problem = await portProblem(ip, wanted);
   if (problem !== null)
     throw new DevServerProblem(`Port ${wanted} for ${what} cannot be used on ${ip}: ${problem}`);
   return wanted;
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ESRCH') throw err; // ESRCH: it is gone, which is what we want
-  }
 }
 
 function tail(file: string): string {
