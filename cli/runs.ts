@@ -29,13 +29,15 @@ export function resourceNamed({ policy, file }: LoadedPolicy, name: string): Pro
   throw new CouldNot(`${file} has no resource "${name}".`, `It has: ${names}.`);
 }
 
+/** @param only one half of the night: the protection without the drills, or the drills of what is there. */
 export function startNight(
   plane: ControlPlane,
   loaded: LoadedPolicy,
   now: Date,
+  only?: NightRequest['only'],
 ): Promise<Started<NightResult>> {
   const slot = slotOf(now);
-  const argument: NightRequest = { ...under(loaded), slot };
+  const argument: NightRequest = { ...under(loaded), slot, ...(only === undefined ? {} : { only }) };
   return started(plane, 'nightlyRun', nightId(loaded.policy.name, slot), slot, argument);
 }
 
