@@ -10,6 +10,7 @@ import { ec2Service } from './ec2/service.ts';
 import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
 import { secretsService } from './secretsmanager/service.ts';
+import { s3Service } from './s3/service.ts';
 import { createAwsServer, listenOnLoopback } from './server.ts';
 import { openStateFolder } from './state-folder.ts';
 import { stsService } from './sts/service.ts';
@@ -102,6 +103,7 @@ async function createServices({
     kmsService({ ring, clock, authorize }),
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),
+    await s3Service(platform, authorizer),
   ];
 }
 

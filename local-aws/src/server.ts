@@ -83,11 +83,12 @@ class Exchange {
         this.parts.keys,
         this.parts.clock.real(),
       );
-      const found = await findOperation(endpoint, request);
+      const asked = claim.expiresSeconds === undefined ? request : withHoistedHeaders(request);
+      const found = await findOperation(endpoint, asked);
       call = this.call(claim, credential, found.operation.name);
       const fault = await this.parts.faults.before(call);
       if (fault) return await this.misbehave(endpoint, call, fault);
-      const answer = await invoke(endpoint, found, request, call);
+      const answer = await invoke(endpoint, found, asked, call);
       const late = this.parts.faults.after(call);
       if (late) return await this.misbehave(endpoint, call, late);
       this.record(call, answer.status);
@@ -225,6 +226,14 @@ class Exchange {
       ...(error && error.message !== '' ? { detail: error.message } : {}),
     });
   }
+}
+
+/** Presigning moves `x-amz-…` headers into the query; they mean the same there. */
+function withHoistedHeaders<R extends WireRequest>(request: R): R {
+  const hoisted = request.query
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => name.startsWith('x-amz-') && request.headers[name] === undefined);
+  return { ...request, headers: { ...Object.fromEntries(hoisted), ...request.headers } };
 }
 
 async function payloadHash(

@@ -10,9 +10,15 @@ const SIGNED_CHUNKS = /^STREAMING-AWS4-/;
 
 /** Trailers of a streamed body are known when the stream has ended. */
 const trailersOf = new WeakMap<Readable, AwsChunkedDecoder>();
+const announcedOf = new WeakMap<Readable, string>();
 
 export function trailers(stream: Readable): Readonly<Record<string, string>> {
   return trailersOf.get(stream)?.trailers ?? {};
+}
+
+/** The `x-amz-trailer` header that came with a streamed body: which trailers to expect. */
+export function announcedTrailer(stream: Readable): string | undefined {
+  return announcedOf.get(stream);
 }
 
 /** Sees a node request as the protocols want it. The body is read once, as a whole or as a stream. */
@@ -111,6 +117,8 @@ function decodeStream(message: IncomingMessage, headers: Readonly<Record<string,
     decoder.pipe(checker);
     trailersOf.set(checker, decoder);
   }
+  const trailer = headers['x-amz-trailer'];
+  if (trailer !== undefined) announcedOf.set(checker, trailer);
   message.pipe(first);
   return checker;
 }

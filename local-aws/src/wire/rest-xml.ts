@@ -28,7 +28,8 @@ export function restXmlProtocol(operations: ReadonlyMap<string, Operation>, name
         (isStream(payload.value) || payload.member.isStreaming() || payload.member.isStringSchema())
       ) {
         const body = payload.value as string | Uint8Array | undefined;
-        return { status: split.status ?? status, headers, body };
+        const partial = headers['content-range'] !== undefined;
+        return { status: split.status ?? (partial ? 206 : status), headers, body };
       }
       const hasDocument = hasBodyMembers(operation);
       if (!payload && !hasDocument) return { status: split.status ?? status, headers };

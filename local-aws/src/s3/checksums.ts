@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { createCRC32, createCRC64 } from 'hash-wasm';
+import { awsError, notImplemented } from '../wire/errors.ts';
+
+export const CHECKSUM_ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
+
+export interface RunningChecksum {
+  update(chunk: Uint8Array): void;
+  /** Base64. Once. */
+  digest(): string;
+}
+
+const CRC32C_POLYNOMIAL = 0x82f63b78;
+const CRC64NVME_POLYNOMIAL = '9a6c9329ac4bc9b5';
+
+export async function startChecksum(algorithm: ChecksumAlgorithm | 'MD5'): Promise<RunningChecksum> {
+  switch (algorithm) {
+    case 'CRC32': {
+      let value = 0;
+      const bytes = Buffer.alloc(4);
+      return {
+        update: (chunk) => (value = crc32(chunk, value)),
+        digest: () => {
+          bytes.writeUInt32BE(value >>> 0);
+          return bytes.toString('base64');
+        },
+      };
+    }
+    case 'CRC32C':
+      return fromHex(await createCRC32(CRC32C_POLYNOMIAL));
+    case 'CRC64NVME':
+      return fromHex(await createCRC64(CRC64NVME_POLYNOMIAL));
+    case 'SHA1':
+    case 'SHA256':
+    case 'MD5': {
+      const hash = createHash(algorithm.toLowerCase());
+      return { update: (chunk) => hash.update(chunk), digest: () => hash.digest('base64') };
+    }
+  }
+}
+
+interface WasmHasher {
+  init(): unknown;
+  update(data: Uint8Array): unknown;
+  digest(outputType: 'hex'): string;
+}
+
+function fromHex(hasher: WasmHasher): RunningChecksum {
+  hasher.init();
+  return {
+    update: (chunk) => void hasher.update(chunk),
+    digest: () => Buffer.from(hasher.digest('hex'), 'hex').toString('base64'),
+  };
+}
+
+export async function checksumOf(algorithm: ChecksumAlgorithm | 'MD5', bytes: Uint8Array): Promise<string> {
+  const running = await startChecksum(algorithm);
+  running.update(bytes);
+  return running.digest();
+}
+
+/** Members such as `ChecksumCRC32`, as requests and answers name them. */
+export function checksumMember(algorithm: ChecksumAlgorithm): `Checksum${ChecksumAlgorithm}` {
+  return `Checksum${algorithm}`;
+}
+
+export interface ChecksumClaim {
+  readonly algorithm: ChecksumAlgorithm;
+  /** Undefined when the value comes in a trailer. */
+  readonly value: string | undefined;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+const UNSUPPORTED = [
+  'ChecksumSHA512',
+  'ChecksumMD5',
+  'ChecksumXXHASH64',
+  'ChecksumXXHASH3',
+  'ChecksumXXHASH128',
+];
+
+/**
+ * Which checksum the client says the body has.
+ * @param trailer the `x-amz-trailer` header
+ */
+export function readChecksumClaim(
+  input: object,
+  trailer: string | undefined,
+  declared: string | undefined,
+): ChecksumClaim | undefined {
+  const members = input as Members;
+  for (const name of UNSUPPORTED)
+    if (members[name] !== undefined) throw notImplemented('s3', `the checksum ${name}`);
+  const given = CHECKSUM_ALGORITHMS.filter((algorithm) => members[checksumMember(algorithm)] !== undefined);
+  if (given.length > 1) {
+    throw awsError({
+      code: 'InvalidRequest',
+      status: 400,
+      message: 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+    });
+  }
+  const [algorithm] = given;
+  if (algorithm) return { algorithm, value: String(members[checksumMember(algorithm)]) };
+  const announced = /^x-amz-checksum-(\w+)$/.exec((trailer ?? '').trim().toLowerCase())?.[1];
+  if (announced !== undefined) return { algorithm: toAlgorithm(announced), value: undefined };
+  return declared === undefined ? undefined : { algorithm: toAlgorithm(declared), value: undefined };
+}
+
+export function toAlgorithm(text: string): ChecksumAlgorithm {
+  const known = CHECKSUM_ALGORITHMS.find((algorithm) => algorithm === text.toUpperCase());
+  if (!known) throw notImplemented('s3', `the checksum algorithm ${text}`);
+  return known;
+}
+
+export function badDigest(algorithm: string): Error {
+  const message = `The ${algorithm} you specified did not match the calculated checksum.`;
+  return awsError({ code: 'BadDigest', status: 400, message });
+}
