@@ -2,7 +2,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type PostgresHost, PostgresServer, openPostgresHost, restoreSnapshot, takeSnapshot } from 'lifeboat-local-aws/pg';
+import {
+  type PostgresHost,
+  PostgresServer,
+  openPostgresHost,
+  restoreSnapshot,
+  takeSnapshot,
+} from 'lifeboat-local-aws/pg';
 import type { CheckContext, ProbeHooks, ProbeTarget } from '../../probe/engine.ts';
 import type { Fingerprint } from '../../probe/postgresql/fingerprint.ts';
 import { postgresql } from '../../probe/postgresql/engine.ts';
@@ -52,7 +58,10 @@ export class ProbeLab {
   }
 
   /** A copy that is not started yet, so that its files may be damaged first. */
-  async restore(snapshot: string, settings: Readonly<Record<string, string | number | boolean>> = {}): Promise<PostgresServer> {
+  async restore(
+    snapshot: string,
+    settings: Readonly<Record<string, string | number | boolean>> = {},
+  ): Promise<PostgresServer> {
     const server = await restoreSnapshot(this.#host, snapshot, this.#path('copy'), this.#config(settings));
     this.#servers.push(server);
     return server;
@@ -67,12 +76,20 @@ export class ProbeLab {
   }
 
   target(server: PostgresServer, user = PROBER): ProbeTarget {
-    return { host: server.address, port: server.port, user, password: PASSWORD, ca: this.#host.authority.pem };
+    return {
+      host: server.address,
+      port: server.port,
+      user,
+      password: PASSWORD,
+      ca: this.#host.authority.pem,
+    };
   }
 
   async fingerprint(server: PostgresServer, before?: Fingerprint): Promise<Fingerprint> {
     const request =
-      before === undefined ? { pass: 'before' as const, seed: SEED } : { pass: 'after' as const, seed: SEED, before };
+      before === undefined
+        ? { pass: 'before' as const, seed: SEED }
+        : { pass: 'after' as const, seed: SEED, before };
     return postgresql.fingerprint(this.target(server), request, hooks());
   }
 
@@ -98,7 +115,11 @@ export class ProbeLab {
 }
 
 /** A plain superuser session, to work like an application. Must be ended. */
-export async function connect(lab: ProbeLab, server: PostgresServer, database = 'postgres'): Promise<pg.Client> {
+export async function connect(
+  lab: ProbeLab,
+  server: PostgresServer,
+  database = 'postgres',
+): Promise<pg.Client> {
   const { ca, ...rest } = lab.target(server);
   const client = new pg.Client({ ...rest, database, ssl: { ca } });
   client.on('error', () => undefined); // the server may be stopped under it
@@ -107,7 +128,12 @@ export async function connect(lab: ProbeLab, server: PostgresServer, database = 
 }
 
 /** Runs statements one by one, as a superuser. */
-export async function sql(lab: ProbeLab, server: PostgresServer, statements: readonly string[], database = 'postgres') {
+export async function sql(
+  lab: ProbeLab,
+  server: PostgresServer,
+  statements: readonly string[],
+  database = 'postgres',
+) {
   const client = await connect(lab, server, database);
   try {
     for (const statement of statements) await client.query(statement);
