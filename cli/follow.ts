@@ -18,7 +18,7 @@ type Watcher = Pick<World, 'terminal' | 'sleep' | 'onInterrupt' | 'now'>;
  * @throws Detached at Ctrl-C: the run itself goes on.
  */
 export async function follow<T>(
-  plane: Pick<ControlPlane, 'progress' | 'workersOn'>,
+  plane: Pick<ControlPlane, 'progress'>,
   runId: string,
   done: Promise<T>,
   watcher: Watcher,

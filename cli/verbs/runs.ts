@@ -2,6 +2,7 @@ import type { DrillResult, NightResult, ProtectResult } from '../../domain/reque
 import type { ControlPlane } from '../control-plane.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { follow } from '../follow.ts';
+import { nightProgress } from '../night-progress.ts';
 import { drillLines, nightLines, protectLines } from '../print/results.ts';
 import { resourceNamed, startBackup, startDrill, startNight, type Started } from '../runs.ts';
 import type { Terminal } from '../terminal.ts';
@@ -52,7 +53,7 @@ export async function night(
   const loaded = world.policy();
   return withControlPlane(world, async (plane) => {
     const run = await startNight(plane, loaded, world.now(), only);
-    const result = await waitFor(world, plane, run, detach);
+    const result = await waitFor(world, nightProgress(plane, loaded.policy, run.slot), run, detach);
     if (result === undefined) return EXIT.ok;
     world.terminal.result({ run: run.id, ...result });
     say(world.terminal, nightLines(world.terminal, result, loaded.policy));
@@ -63,7 +64,7 @@ export async function night(
 /** Undefined when the run was only to be started. */
 async function waitFor<T extends DrillResult | NightResult | ProtectResult>(
   world: World,
-  plane: ControlPlane,
+  plane: Pick<ControlPlane, 'progress'>,
   run: Started<T>,
   detach = false,
 ): Promise<T | undefined> {
