@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Context } from '@temporalio/activity';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { NightFact } from '../../domain/facts.ts';
+import type { NightRequest } from '../../domain/requests.ts';
+import { fakeSite, somePolicy, type SiteOptions } from '../support/fake-site.ts';
+import { timeSkippingEnvironment } from '../support/temporal.ts';
+import { quietRuntime, serving } from './site.ts';
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => {
+  quietRuntime();
+  env = await timeSkippingEnvironment();
+});
+afterAll(async () => env.teardown());
+
+let minute = 0;
+/** Each test has a slot of its own, since the slot is part of the ids of the children. */
+function night(changes: Partial<NightRequest> = {}): NightRequest {
+  minute += 1;
+  return {
+    policy: somePolicy(),
+    policySha256: 'ff',
+    slot: `2026-11-21T03:${String(minute).padStart(2, '0')}:00Z`,
+    ...changes,
+  };
+}
+
+async function run(options: SiteOptions = {}, request = night()) {
+  const site = fakeSite(options);
+  const result = await serving(env, site, async (start) => (await start('nightlyRun', request)).result());
+  return { ...site, result, sealed: site.seals.at(-1) as NightFact };
+}
+
+test('a night in which everything is proven ends passed and sealed', async () => {
+  const { result, sealed } = await run();
+  expect(result).toMatchObject({ verdict: 'passed', seal: { sequence: 1 } });
+  expect(sealed.population).toEqual([expect.objectContaining({ resource: 'orders', end: 'passed' })]);
+});
+
+test('a resource that cannot be protected fails the night, and the others are still proven', async () => {
+  const policy = somePolicy(3);
+  const { activities } = fakeSite();
+  const describeSource = async (ask: Parameters<typeof activities.describeSource>[0]) => {
+    if (ask.resource === 'orders-1') throw Object.assign(new Error('unreachable'), { name: 'never' });
+    return activities.describeSource(ask);
+  };
+  const { result, sealed } = await run(
+    { instead: { describeSource: describeSource as never } },
+    night({ policy }),
+  );
+  expect(result.verdict).toBe('failed');
+  expect(sealed.population.map(({ resource, end }) => [resource, end]).sort()).toEqual([
+    ['orders-0', 'passed'],
+    ['orders-1', 'failed'],
+    ['orders-2', 'passed'],
+  ]);
+});
+
+test('databases that the policy does not name are rows of the population', async () => {
+  const excluded = { arn: 'arn:aws:rds:eu-central-1:111111111111:db:scratch', reason: 'thrown away weekly' };
+  const forgotten = 'arn:aws:rds:eu-central-1:111111111111:db:forgotten';
+  const discover = async () => [excluded.arn, forgotten].map((arn) => ({ arn, immutableId: 'db-1' }));
+  const { result } = await run(
+    { instead: { discover } },
+    night({ policy: { ...somePolicy(), exclude: [excluded] } }),
+  );
+  expect(result.population).toContainEqual(
+    expect.objectContaining({ arn: excluded.arn, end: 'excluded', reason: 'thrown away weekly' }),
+  );
+  expect(result.population).toContainEqual(expect.objectContaining({ arn: forgotten, end: 'not-covered' }));
+});
+
+test('points that linger past their date leave the night inconclusive', async () => {
+  const inspectVault = async () => ({
+    location: { accountId: '1', region: 'r', vault: 'v' },
+    live: 0,
+    provenGone: [],
+    lingering: [{ arn: 'arn:old', dueAt: '2026-08-01T00:00:00Z', status: 'EXPIRED' }],
+    held: [],
+    withoutExpiry: [],
+  });
+  const { result } = await run({ instead: { inspectVault } });
+  expect(result.verdict).toBe('inconclusive');
+  expect(result.population).toContainEqual(
+    expect.objectContaining({
+      resource: 'retention',
+      reason: '3 points are past their date and still there',
+    }),
+  );
+});
+
+test('a night that cannot be sealed says so and does not pass silently', async () => {
+  const { result } = await run({ refuse: { sealNight: 'LedgerRefused' } });
+  expect(result).toMatchObject({ seal: null, sealProblem: 'sealNight was refused' });
+});
+
+test('a night that is cancelled still ends in a seal with a row for every resource', async () => {
+  let reached = (): void => undefined;
+  const waiting = new Promise<void>((resolve) => (reached = resolve));
+  const waitForBackup = async (): Promise<never> => {
+    reached();
+    for (;;) {
+      Context.current().heartbeat();
+      await Context.current().sleep(100);
+    }
+  };
+  const site = fakeSite({ instead: { waitForBackup } });
+  await serving(env, site, async (start) => {
+    const handle = await start('nightlyRun', night({ policy: somePolicy(10) }));
+    await waiting;
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+  });
+  const sealed = site.seals.at(-1) as NightFact;
+  expect(sealed.population).toHaveLength(11);
+  expect(new Set(sealed.population.map(({ end }) => end))).toEqual(new Set(['missed', 'inconclusive']));
+});
+
+test('a run with the drill alone makes no backup, and one with protection alone proves nothing', async () => {
+  const drill = await run({}, night({ only: 'drill' }));
+  expect(drill.calls).not.toContain('startBackup');
+  expect(drill.result.verdict).toBe('passed');
+  const protect = await run({}, night({ only: 'protect' }));
+  expect(protect.calls).not.toContain('startRestore');
+  expect(protect.result.verdict).toBe('inconclusive');
+});
+
+test('a fleet larger than one run continues as new and seals one population', async () => {
+  const { result, seals } = await run({}, night({ policy: somePolicy(205), only: 'protect' }));
+  expect(seals).toHaveLength(1);
+  expect(result.population).toHaveLength(205);
+  expect(new Set(result.population.map(({ resource }) => resource)).size).toBe(205);
+}, 180_000);
