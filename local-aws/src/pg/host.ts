@@ -1,5 +1,5 @@
-import { access, chown, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, chmod, chown, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Account, requireOpenFolder, serverAccount } from './account.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { type Authority, type Certificate, openAuthority } from './certificates.ts';
@@ -54,9 +54,17 @@ async function findSetpriv(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Makes a folder that the servers' account owns. */
+/** Makes a folder that the servers' account owns, below folders that it may pass through. */
 export async function ownedFolder(host: PostgresHost, path: string, mode = 0o700): Promise<string> {
+  await passableFolder(dirname(path));
   await mkdir(path, { recursive: true, mode });
   if (host.account) await chown(path, host.account.uid, host.account.gid);
   return path;
+}
+
+/** Mode 711 whatever the umask is: others may pass through, but not list. */
+async function passableFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o711 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o711);
 }

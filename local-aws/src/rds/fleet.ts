@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { type PostgresHost, PostgresServer, restoreSnapshot } from '../pg/index.ts';
 import { endOrphan } from '../pg/orphans.ts';
@@ -11,6 +12,8 @@ import { admittedBlocks } from './loopback.ts';
 import { keyOf } from './names.ts';
 import type { InstanceRecord, PendingChanges } from './records.ts';
 import type { RdsStore } from './store.ts';
+
+const WATCH_MS = 10;
 
 /** Takes the final snapshot of an instance that is being deleted. */
 export type FinalSnapshot = (instance: InstanceRecord, snapshotId: string) => Promise<void>;
@@ -193,6 +196,15 @@ export class Fleet {
       await this.#store.patchInstance(key, { ...defined(settings), status: 'available', pending: left });
       if (applied !== undefined) await this.#note(record, 'Reset master credentials', 'configuration change');
     });
+  }
+
+  /** Waits until an instance is no longer being made; undefined when it is gone. */
+  async settled(key: string, signal: AbortSignal): Promise<InstanceRecord | undefined> {
+    for (;;) {
+      const record = this.#store.instances.get(key);
+      if (record?.status !== 'creating') return record;
+      await sleep(WATCH_MS, undefined, { signal });
+    }
   }
 
   /** Writes down who may connect, after a change of the groups or of their rules. */

@@ -44,6 +44,8 @@ export interface InstanceRecord extends Place {
   readonly tags: readonly Tag[];
   readonly masterSecret?: { readonly arn: string; readonly kmsKeyArn?: string | undefined } | undefined;
   readonly pending: PendingChanges;
+  /** The restore job of AWS Backup that made it. */
+  readonly awsBackupJob?: string | undefined;
   /** Work that has to be taken up again after a crash. */
   readonly work?: InstanceWork | undefined;
 }

@@ -32,6 +32,7 @@ export async function restoreFromSnapshot(
   context: RdsContext,
   input: RestoreDBInstanceFromDBSnapshotCommandInput,
   call: Call,
+  awsBackupJob?: string,
 ): Promise<DBInstance> {
   refuseMembers('rds', 'RestoreDBInstanceFromDBSnapshot', input, REFUSED);
   const { platform, store, fleet } = context;
@@ -96,6 +97,7 @@ export async function restoreFromSnapshot(
     engineLifecycleSupport: input.EngineLifecycleSupport ?? 'open-source-rds-extended-support',
     tags,
     pending: {},
+    awsBackupJob,
     work: { kind: 'restore', snapshotKey },
   };
   await store.instances.put(keyOf(call, id), record);

@@ -4,11 +4,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySnapshot, type Manifest, takeSnapshot } from '../pg/index.ts';
 import type { Place } from '../platform.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TYPICAL } from './durations.ts';
 import type { Fleet } from './fleet.ts';
 import { keyOf, rdsArn } from './names.ts';
 import type { InstanceFacts, InstanceRecord, SnapshotRecord, Tag } from './records.ts';
 import type { RdsStore } from './store.ts';
+
+const WATCH_MS = 10;
 
 export interface NewSnapshot {
   readonly id: string;
@@ -124,6 +127,15 @@ export class Snapshots {
     if (!record) return;
     await this.#store.snapshots.remove(key);
     await this.#store.discard(this.#store.snapshotDir(record));
+  }
+
+  /** Waits until a snapshot is neither being taken nor copied; undefined when it is gone. */
+  async settled(key: string, signal: AbortSignal): Promise<SnapshotRecord | undefined> {
+    for (;;) {
+      const record = this.#store.snapshots.get(key);
+      if (record?.status !== 'creating' && record?.status !== 'copying') return record;
+      await sleep(WATCH_MS, undefined, { signal });
+    }
   }
 
   async #takeNow(

@@ -1,0 +1,36 @@
+import { InvalidParameterValueException } from '@aws-sdk/client-backup';
+import { fault } from './faults.ts';
+
+interface PageRequest {
+  readonly MaxResults?: number | undefined;
+  readonly NextToken?: string | undefined;
+}
+
+/** One page, newest first, in an order that items which come and go do not disturb. */
+export function page<T>(
+  items: readonly T[],
+  key: (item: T) => string,
+  { MaxResults = 1000, NextToken }: PageRequest,
+): { items: T[]; NextToken: string | undefined } {
+  if (MaxResults < 1 || MaxResults > 1000)
+    throw fault(
+      InvalidParameterValueException,
+      `MaxResults must be between 1 and 1000; it is ${MaxResults}.`,
+    );
+  const sorted = [...items].sort((a, b) => (key(a) < key(b) ? 1 : key(a) > key(b) ? -1 : 0));
+  const before = NextToken === undefined ? undefined : Buffer.from(NextToken, 'base64url').toString('utf8');
+  const rest = before === undefined ? sorted : sorted.filter((item) => key(item) < before);
+  const chosen = rest.slice(0, MaxResults);
+  const last = chosen.at(-1);
+  const more = rest.length > chosen.length && last !== undefined;
+  return { items: chosen, NextToken: more ? Buffer.from(key(last)).toString('base64url') : undefined };
+}
+
+/** Whether an instant lies in an open interval. */
+export function within(at: string | undefined, after: Date | undefined, before: Date | undefined): boolean {
+  if (after === undefined && before === undefined) return true;
+  if (at === undefined) return false;
+  return (
+    (after === undefined || at > after.toISOString()) && (before === undefined || at < before.toISOString())
+  );
+}

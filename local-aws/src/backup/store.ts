@@ -1,0 +1,108 @@
+import type { Place, Platform, Table } from '../platform.ts';
+import { keyOf, samePlace } from './names.ts';
+import type {
+  BackupJobRecord,
+  CopyJobRecord,
+  HoldRecord,
+  HoldSelection,
+  PointRecord,
+  RegionSettings,
+  RestoreJobRecord,
+  VaultRecord,
+} from './records.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Everything that AWS Backup remembers; the bytes belong to RDS. */
+export class BackupStore {
+  readonly platform: Platform;
+  readonly vaults: Table<VaultRecord>;
+  /** By ARN. */
+  readonly points: Table<PointRecord>;
+  readonly backupJobs: Table<BackupJobRecord>;
+  readonly copyJobs: Table<CopyJobRecord>;
+  readonly restoreJobs: Table<RestoreJobRecord>;
+  readonly holds: Table<HoldRecord>;
+  readonly settings: Table<RegionSettings>;
+  /** Idempotency tokens: `<account>/<region>/<operation>/<token>` to the id that the first call got. */
+  readonly tokens: Table<string>;
+
+  constructor(platform: Platform) {
+    this.platform = platform;
+    this.vaults = platform.table('backup/vaults');
+    this.points = platform.table('backup/recovery-points');
+    this.backupJobs = platform.table('backup/backup-jobs');
+    this.copyJobs = platform.table('backup/copy-jobs');
+    this.restoreJobs = platform.table('backup/restore-jobs');
+    this.holds = platform.table('backup/legal-holds');
+    this.settings = platform.table('backup/region-settings');
+    this.tokens = platform.table('backup/idempotency-tokens');
+  }
+
+  now(): string {
+    return this.platform.clock.now().toISOString();
+  }
+
+  vault(place: Place, name: string): VaultRecord | undefined {
+    return this.vaults.get(keyOf(place, name));
+  }
+
+  pointsIn(vault: VaultRecord): PointRecord[] {
+    return [...this.points.values()].filter(
+      (point) => samePlace(point, vault) && point.vaultName === vault.name,
+    );
+  }
+
+  async patchPoint(arn: string, patch: Partial<PointRecord>): Promise<PointRecord | undefined> {
+    const point = this.points.get(arn);
+    if (!point) return undefined;
+    const changed = { ...point, ...patch };
+    await this.points.put(arn, changed);
+    return changed;
+  }
+
+  /** What an earlier call with this token got, if there was one. */
+  knownToken(place: Place, operation: string, token: string | undefined): string | undefined {
+    return token === undefined ? undefined : this.tokens.get(keyOf(place, `${operation}/${token}`));
+  }
+
+  async keepToken(place: Place, operation: string, token: string | undefined, id: string): Promise<void> {
+    if (token !== undefined) await this.tokens.put(keyOf(place, `${operation}/${token}`), id);
+  }
+
+  /** When AWS deletes a point by itself; undefined means never. */
+  deleteAt(point: PointRecord): string | undefined {
+    const days = point.lifecycle?.deleteAfterDays;
+    if (days === undefined || days < 0) return undefined;
+    return new Date(Date.parse(point.createdAt) + days * DAY_MS).toISOString();
+  }
+
+  holdsOn(point: PointRecord): HoldRecord[] {
+    return [...this.holds.values()].filter(
+      (hold) => hold.status !== 'CANCELED' && samePlace(hold, point) && covers(hold.selection, point),
+    );
+  }
+
+  /** Jobs under way that need the point's bytes. */
+  inUse(arn: string): boolean {
+    const copying = [...this.copyJobs.values()].some(
+      ({ state, sourcePointArn, destinationPointArn }) =>
+        (state === 'CREATED' || state === 'RUNNING') &&
+        (sourcePointArn === arn || destinationPointArn === arn),
+    );
+    const restoring = [...this.restoreJobs.values()].some(
+      ({ state, pointArn }) => (state === 'PENDING' || state === 'RUNNING') && pointArn === arn,
+    );
+    return copying || restoring;
+  }
+}
+
+function covers({ vaultNames, resourceIdentifiers, from, to }: HoldSelection, point: PointRecord): boolean {
+  return (
+    (vaultNames === undefined || vaultNames.includes(point.vaultName)) &&
+    (resourceIdentifiers === undefined ||
+      resourceIdentifiers.some((id) => id === point.resourceArn || id === point.arn)) &&
+    (from === undefined || point.createdAt >= from) &&
+    (to === undefined || point.createdAt <= to)
+  );
+}

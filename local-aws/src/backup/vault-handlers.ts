@@ -1,0 +1,187 @@
+import * as Backup from '@aws-sdk/client-backup';
+import { KeyNotUsable } from '../platform.ts';
+import { refuseMembers } from '../wire/errors.ts';
+import type { Call, Handlers } from '../wire/handlers.ts';
+import { tagsOf, vaultFor } from './access.ts';
+import type { BackupContext } from './context.ts';
+import { describeVault } from './describe.ts';
+import { fault, required } from './faults.ts';
+import { isImmutable } from './locks.ts';
+import { keyOf, samePlace, vaultArn } from './names.ts';
+import { page } from './paging.ts';
+import type { VaultRecord } from './records.ts';
+
+const MOST_VAULTS = 300;
+const COOLING_OFF_DAYS = 3;
+const DAY_MS = 86_400_000;
+
+/** Vaults, their access policies and their locks. */
+export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
+  const { platform, store } = context;
+  return {
+    async CreateBackupVault(input, call) {
+      const name = required(input.BackupVaultName, 'BackupVaultName');
+      if (!/^[\w-]{2,50}$/.test(name))
+        throw fault(
+          Backup.InvalidParameterValueException,
+          `Backup vault name ${name} must be 2 to 50 letters, digits, - or _.`,
+        );
+      const tags = input.BackupVaultTags ?? {};
+      const arn = vaultArn({ ...call, name });
+      platform.authorize(call, 'backup:CreateBackupVault', arn, tagsOf(tags, 'RequestTag'));
+      requireNewVault(call, name);
+      if ([...store.vaults.values()].filter((vault) => samePlace(vault, call)).length >= MOST_VAULTS)
+        throw fault(
+          Backup.LimitExceededException,
+          `There can be ${MOST_VAULTS} backup vaults in a region at most.`,
+        );
+      const keyArn = await keyFor(input.EncryptionKeyArn, call);
+      requireNewVault(call, name);
+      const vault: VaultRecord = {
+        ...{ accountId: call.accountId, region: call.region, name, keyArn, tags },
+        createdAt: store.now(),
+        creatorRequestId: input.CreatorRequestId,
+      };
+      await store.vaults.put(keyOf(call, name), vault);
+      return { BackupVaultName: name, BackupVaultArn: arn, CreationDate: new Date(vault.createdAt) };
+    },
+
+    async DescribeBackupVault(input, call) {
+      refuseOtherAccount('DescribeBackupVault', input.BackupVaultAccountId, call);
+      return describeVault(
+        context,
+        vaultFor(context, call, 'backup:DescribeBackupVault', input.BackupVaultName),
+      );
+    },
+
+    async ListBackupVaults(input, call) {
+      refuseMembers('backup', 'ListBackupVaults', input, ['ByShared']);
+      platform.authorize(call, 'backup:ListBackupVaults', '*');
+      const here = [...store.vaults.values()].filter((vault) => samePlace(vault, call));
+      const listed = input.ByVaultType === undefined || input.ByVaultType === 'BACKUP_VAULT' ? here : [];
+      const { items, NextToken } = page(listed, ({ name }) => name, input);
+      return { BackupVaultList: items.map((vault) => describeVault(context, vault)), NextToken };
+    },
+
+    async DeleteBackupVault(input, call) {
+      const vault = vaultFor(context, call, 'backup:DeleteBackupVault', input.BackupVaultName);
+      if (store.pointsIn(vault).length > 0)
+        throw fault(
+          Backup.InvalidRequestException,
+          'Backup vault cannot be deleted because it contains recovery points.',
+        );
+      await store.vaults.remove(keyOf(vault, vault.name));
+      return {};
+    },
+
+    async PutBackupVaultAccessPolicy(input, call) {
+      const vault = vaultFor(context, call, 'backup:PutBackupVaultAccessPolicy', input.BackupVaultName);
+      await change(vault, { policy: policyText(input.Policy) });
+      return {};
+    },
+
+    async GetBackupVaultAccessPolicy(input, call) {
+      const vault = vaultFor(context, call, 'backup:GetBackupVaultAccessPolicy', input.BackupVaultName);
+      if (vault.policy === undefined)
+        throw fault(Backup.ResourceNotFoundException, `Backup vault ${vault.name} has no access policy.`);
+      return { BackupVaultName: vault.name, BackupVaultArn: vaultArn(vault), Policy: vault.policy };
+    },
+
+    async DeleteBackupVaultAccessPolicy(input, call) {
+      const vault = vaultFor(context, call, 'backup:DeleteBackupVaultAccessPolicy', input.BackupVaultName);
+      await change(vault, { policy: undefined });
+      return {};
+    },
+
+    async PutBackupVaultLockConfiguration(input, call) {
+      const vault = vaultFor(context, call, 'backup:PutBackupVaultLockConfiguration', input.BackupVaultName);
+      requireChangeable(vault);
+      const { MinRetentionDays: minDays, MaxRetentionDays: maxDays, ChangeableForDays: days } = input;
+      requireLimits(minDays, maxDays, days);
+      const until = new Date(platform.clock.now().getTime() + (days ?? 0) * DAY_MS).toISOString();
+      await change(vault, { lock: { minDays, maxDays, ...(days !== undefined && { lockDate: until }) } });
+      return {};
+    },
+
+    async DeleteBackupVaultLockConfiguration(input, call) {
+      const vault = vaultFor(
+        context,
+        call,
+        'backup:DeleteBackupVaultLockConfiguration',
+        input.BackupVaultName,
+      );
+      requireChangeable(vault);
+      await change(vault, { lock: undefined });
+      return {};
+    },
+  };
+
+  async function change(vault: VaultRecord, patch: Partial<VaultRecord>): Promise<void> {
+    await store.vaults.put(keyOf(vault, vault.name), { ...vault, ...patch });
+  }
+
+  function requireNewVault(call: Call, name: string): void {
+    const existing = store.vault(call, name);
+    if (existing)
+      throw new Backup.AlreadyExistsException({
+        message: `Backup vault with the same name already exists: ${name}`,
+        Arn: vaultArn(existing),
+        $metadata: {},
+      });
+  }
+
+  async function keyFor(keyRef: string | undefined, call: Call): Promise<string> {
+    if (keyRef === undefined) return (await platform.keys.managed('backup', call)).arn;
+    try {
+      return platform.keys.requireUsable(keyRef, call).arn;
+    } catch (cause) {
+      if (!(cause instanceof KeyNotUsable)) throw cause;
+      throw fault(
+        Backup.InvalidParameterValueException,
+        `The key ${keyRef} cannot be used: ${cause.message}`,
+      );
+    }
+  }
+
+  function requireChangeable(vault: VaultRecord): void {
+    if (isImmutable(vault, store.now()))
+      throw fault(
+        Backup.InvalidRequestException,
+        `The lock configuration of backup vault ${vault.name} is in compliance mode since ${vault.lock?.lockDate ?? ''} and cannot be changed or deleted.`,
+      );
+  }
+}
+
+export function refuseOtherAccount(operation: string, accountId: string | undefined, call: Call): void {
+  if (accountId !== undefined && accountId !== call.accountId)
+    refuseMembers('backup', operation, { BackupVaultAccountId: accountId }, ['BackupVaultAccountId']);
+}
+
+function requireLimits(
+  min: number | undefined,
+  max: number | undefined,
+  changeable: number | undefined,
+): void {
+  const invalid = (message: string) => fault(Backup.InvalidParameterValueException, message);
+  if (min !== undefined && min < 1) throw invalid(`MinRetentionDays must be 1 or more; it is ${min}.`);
+  if (max !== undefined && (max < 1 || max > 36_500))
+    throw invalid(`MaxRetentionDays must be 1 to 36500; it is ${max}.`);
+  if (min !== undefined && max !== undefined && min > max)
+    throw invalid(`MinRetentionDays (${min}) is above MaxRetentionDays (${max}).`);
+  if (changeable !== undefined && changeable < COOLING_OFF_DAYS)
+    throw invalid(`ChangeableForDays must be ${COOLING_OFF_DAYS} or more; it is ${changeable}.`);
+}
+
+function policyText(text: string | undefined): string {
+  const given = required(text, 'Policy');
+  try {
+    const parsed = JSON.parse(given) as { Statement?: unknown };
+    if (parsed.Statement !== undefined) return given;
+  } catch {
+    // said below
+  }
+  throw fault(
+    Backup.InvalidParameterValueException,
+    'The access policy is not a JSON policy document with a Statement.',
+  );
+}
