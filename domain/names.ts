@@ -40,10 +40,9 @@ export function restoredName(prefix: string, resource: string, slot: Instant, id
 
 /** Idempotency token for one step: the same on every attempt, different for every slot and hop. */
 export function token(...parts: readonly string[]): string {
-  return (
-    `lifeboat-${parts.map((part) => part.replaceAll(/[^A-Za-z0-9-]/g, '')).join('-')}`.slice(0, 100) +
-    `-${fnv1a(parts.join('|'))}`
-  );
+  const readable = parts.map((part) => part.replaceAll(/[^A-Za-z0-9-]/g, '')).join('-');
+  const whole = parts.join('|');
+  return `lifeboat-${readable.slice(0, 90)}-${fnv1a(whole)}${fnv1a(`${whole}|again`)}`;
 }
 
 /** FNV-1a, 32 bit, eight hex digits: names need difference, not secrecy, and workflows have no crypto. */
