@@ -1,16 +1,14 @@
-import {
-  CreateBucketCommand,
-  PutBucketLifecycleConfigurationCommand,
-  PutBucketPolicyCommand,
-  PutPublicAccessBlockCommand,
-} from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutBucketPolicyCommand, PutPublicAccessBlockCommand } from '@aws-sdk/client-s3';
 import { isNamed } from './administrators.ts';
 import type { Administrators } from './administrators.ts';
 import { LEDGER_BUCKET, VAULT } from './plan.ts';
 import { policyDocument } from './templates.ts';
 import type { Placeholders } from './templates.ts';
 
-/** The bucket of the evidence: Object Lock from its first day (which turns versioning on for good), no public access, one policy. */
+/**
+ * The bucket of the evidence: Object Lock from its first day (which turns versioning on for good), no public access, one policy.
+ * A lifecycle rule that removes old versions below `clock/` is left to AWS proper (infra/iam/README.md): it only saves storage.
+ */
 export async function ensureLedgerBucket(aws: Administrators, values: Placeholders): Promise<void> {
   const s3 = aws.s3(VAULT);
   const bucket = { Bucket: LEDGER_BUCKET };
@@ -34,19 +32,5 @@ export async function ensureLedgerBucket(aws: Administrators, values: Placeholde
   );
   await s3.send(
     new PutBucketPolicyCommand({ ...bucket, Policy: await policyDocument('ledger-bucket.json', values) }),
-  );
-  // The only objects without a lock: one that is overwritten to read the clock of S3.
-  await s3.send(
-    new PutBucketLifecycleConfigurationCommand({
-      ...bucket,
-      LifecycleConfiguration: {
-        Rules: [
-          {
-            ...{ ID: 'clock', Status: 'Enabled', Filter: { Prefix: 'clock/' } },
-            NoncurrentVersionExpiration: { NoncurrentDays: 1 },
-          },
-        ],
-      },
-    }),
   );
 }
