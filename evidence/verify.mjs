@@ -2,7 +2,7 @@
 // Verifies an export of Lifeboat's evidence, offline: node verify.mjs [DIR] [--key FILE]. Needs Node 20 or later and nothing else.
 // Generated from evidence/verifier/*.ts by scripts/write-verifier.ts; the same code runs in `lifeboat evidence verify`.
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -121,7 +121,7 @@ function decodeSeal(payload) {
     isListOf(statements, 'key', 'versionId', 'sha256', 'writtenAt') &&
     isListOf(keys, 'keyid', 'publicKey', 'source') &&
     isListOf(irregularities, 'key', 'what') &&
-    isListOf(population, 'resource', 'slot', 'end', 'reason');
+    isListOf(population, 'resource', 'arn', 'slot', 'end', 'reason');
   asRecord(asRecord(counts, 'counts')['population'], 'counts.population');
   if (!wellFormed) throw new Error('it does not have the fields of a seal');
   return predicate;
@@ -170,12 +170,11 @@ function collector() {
 }
 /** Every file below `dir` as a sorted path with slashes. What is neither file nor folder is reported: it could point anywhere. */
 function* filesBelow(dir, found, prefix = '') {
-  const names = readdirSync(join(dir, prefix)).sort();
-  for (const name of names) {
-    const path = `${prefix}${name}`;
-    const kind = lstatSync(join(dir, path));
-    if (kind.isDirectory()) yield* filesBelow(dir, found, `${path}/`);
-    else if (kind.isFile()) yield path;
+  const entries = readdirSync(join(dir, prefix), { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(dir, found, `${path}/`);
+    else if (entry.isFile()) yield path;
     else found('extra', path, 'it is neither a file nor a folder');
   }
 }
@@ -362,6 +361,8 @@ function checkClock(path, seal, before, found) {
 
 // --- slots ---
 
+/** How long a night is remembered for statements that come late; keeps the memory for years of nights small. */
+const REMEMBERED_MS = 16 * 86_400_000;
 /**
  * Every slot that a statement opens must end in the population of a night, and every slot that a night calls passed must be shown
  * by a drill that passed.
@@ -374,7 +375,16 @@ function followSlots(found, openedBefore) {
   const newest = new Map();
   const notChecked = [];
   let slots = 0;
+  let forgottenBefore = '';
+  let tooLate = 0;
   const idOf = (policy, slot, resource) => JSON.stringify([policy, slot, resource]);
+  function forget(now) {
+    for (const [id, { at }] of nights) {
+      if (at >= now - REMEMBERED_MS) return;
+      nights.delete(id);
+      forgottenBefore = new Date(now - REMEMBERED_MS).toISOString();
+    }
+  }
   return {
     statement(path, predicateType, predicate) {
       const kind = predicateType.slice(PREDICATE_BASE.length).split('/')[0];
@@ -386,38 +396,47 @@ function followSlots(found, openedBefore) {
         return;
       }
       const id = idOf(policy, slot, resource);
+      const night = nights.get(JSON.stringify([policy, slot]));
+      if (night?.ended.has(id) === true) return;
+      if (night === undefined && slot < forgottenBefore) {
+        tooLate += 1;
+        return;
+      }
       if (kind === 'drill' && verdict === 'passed') passed.add(id);
-      const ended = nights.get(JSON.stringify([policy, slot]));
-      if (ended?.has(id) !== true)
-        open.set(id, { path, policy, slot, ofNight: trigger === 'night' || ended !== undefined });
+      open.set(id, { path, policy, slot, ofNight: trigger === 'night' || night !== undefined });
     },
-    night({ path, seal: { night } }) {
+    night({ path, seal: { night, sealedAt } }) {
       const { policy, slot, population, verdict } = night;
       const ended = new Set();
+      const rows = new Set();
       for (const row of population) {
         const id = idOf(policy, row.slot, row.resource);
-        if (ended.has(id)) found('listed-twice', path, `${row.resource} ends twice in the slot ${row.slot}`);
+        const place = JSON.stringify([id, row.arn]);
+        if (rows.has(place)) {
+          found('listed-twice', path, `${row.resource} ends twice in the slot ${row.slot}`);
+          continue;
+        }
+        rows.add(place);
         ended.add(id);
         open.delete(id);
-        if (row.end !== 'passed' || passed.has(id)) continue;
+        if (passed.delete(id) || row.end !== 'passed') continue;
         const since = openedBefore();
         const claim = `${row.resource} is called passed in the slot ${row.slot}`;
         if (since === null || row.slot >= since)
           found('unproven', path, `${claim}, and no sealed drill shows it`);
         else notChecked.push(`${claim}; the drill that shows it may lie in a seal before this export.`);
       }
-      slots += ended.size;
+      slots += rows.size;
       const ends = new Set(population.map(({ end }) => end));
-      if (
-        verdict === 'passed' &&
-        (!ends.has('passed') || ends.has('failed') || ends.has('inconclusive') || ends.has('missed'))
-      ) {
+      const bad = ['failed', 'inconclusive', 'missed'].some((end) => ends.has(end));
+      if (verdict === 'passed' && (bad || !ends.has('passed'))) {
         found('unproven', path, 'the night is called passed, and its population does not say so');
       }
       for (const [id, waiting] of open) {
         if (waiting.policy === policy && waiting.slot === slot) open.set(id, { ...waiting, ofNight: true });
       }
-      nights.set(JSON.stringify([policy, slot]), ended);
+      nights.set(JSON.stringify([policy, slot]), { ended, at: Date.parse(sealedAt) });
+      forget(Date.parse(sealedAt));
       if (slot > (newest.get(policy) ?? '')) newest.set(policy, slot);
     },
     close() {
@@ -431,6 +450,10 @@ function followSlots(found, openedBefore) {
       if (pending > 0)
         notChecked.push(
           `${pending} slots were still open when this export ends; a later seal must end them.`,
+        );
+      if (tooLate > 0)
+        notChecked.push(
+          `${tooLate} statements were sealed long after their slots and were not compared with the nights.`,
         );
       return { slots, notChecked };
     },
@@ -456,9 +479,9 @@ function check(dir, given, { key, trustedSeal }) {
   const { findings, found } = collector();
   const warnings = [];
   const others = [];
-  let statementFiles = 0;
+  const onDisk = tally();
   for (const path of filesBelow(dir, found)) {
-    if (path.startsWith(STATEMENTS)) statementFiles += 1;
+    if (path.startsWith(STATEMENTS)) onDisk.add(path);
     else others.push(path);
   }
   const sealNames = others.filter((path) => path.startsWith(SEALS));
@@ -471,21 +494,21 @@ function check(dir, given, { key, trustedSeal }) {
   checkKeyFiles(dir, others, found);
   let first = null;
   let anchored = trustedSeal === undefined;
-  const listed = new Set();
+  const sealed = tally();
   const slots = followSlots(found, () =>
     first === null || first.seal.sequence === 1 ? null : first.seal.openedAt,
   );
   const chain = walkChain(dir, sealNames, given, found, (link, before) => {
     first ??= link;
     anchored ||= link.digest === trustedSeal || (before === null && link.seal.previous === trustedSeal);
-    checkStatements(dir, link, listed, found, slots);
+    checkStatements(dir, link, sealed, found, slots);
     slots.night(link);
     for (const { key: object, what } of link.seal.irregularities) {
       warnings.push(`Seal ${link.seal.sequence} saw in the ledger: ${object}: ${what}.`);
     }
   });
   checkEnds(dir, chain, found);
-  reportExtra(dir, statementFiles, listed, chain.unreadable, found);
+  if (!sealed.equals(onDisk)) nameDifferences(dir, sealNames, chain.unreadable, found);
   if (chain.seals === 0) found('missing', SEALS, 'there is no seal, so nothing was proven');
   if (!anchored)
     found(
@@ -513,21 +536,16 @@ function check(dir, given, { key, trustedSeal }) {
       lastSealSha256: chain.last?.digest ?? null,
       from: chain.first?.seal.sealedAt ?? null,
       to: chain.last?.seal.sealedAt ?? null,
-      statements: listed.size,
+      statements: sealed.count(),
       slots: closed.slots,
     },
   };
 }
-function checkStatements(dir, { path: seal, seal: { statements }, keys }, listed, found, slots) {
+function checkStatements(dir, { path: seal, seal: { statements }, keys }, sealed, found, slots) {
   let last = '';
   for (const { key, sha256: digest } of statements) {
     if (key <= last) found('reordered', seal, `it does not list ${key} in order`);
     last = key;
-    if (listed.has(key)) {
-      found('listed-twice', key, `${seal} lists it, and so does a seal before`);
-      continue;
-    }
-    listed.add(key);
     if (!key.startsWith(STATEMENTS) || key.split('/').includes('..')) {
       found('malformed', seal, `it lists ${key}, which is not the name of a statement`);
       continue;
@@ -537,6 +555,7 @@ function checkStatements(dir, { path: seal, seal: { statements }, keys }, listed
       found('missing', key, `${seal} lists it, and it is not there`);
       continue;
     }
+    sealed.add(key);
     if (sha256(bytes) !== digest) {
       found('changed', key, `its bytes are not those that ${seal} lists`);
       continue;
@@ -572,16 +591,46 @@ function checkEnds(dir, { first, last }, found) {
     found('malformed', DESCRIPTION, error.message);
   }
 }
-function reportExtra(dir, onDisk, listed, unreadable, found) {
-  const unlisted = [];
-  for (const path of filesBelow(dir, () => undefined)) {
-    if (path.startsWith(STATEMENTS) && !listed.has(path)) unlisted.push(path);
+/** Only when something differs: which statements no seal lists, and which are listed more than once. Holds all names in memory. */
+function nameDifferences(dir, sealNames, unreadable, found) {
+  const listed = new Set();
+  for (const path of sealNames) {
+    for (const key of keysListedBy(dir, path)) {
+      if (listed.has(key)) found('listed-twice', key, `${path} lists it, and so does a seal before`);
+      listed.add(key);
+    }
   }
-  if (unreadable && unlisted.length > 0) {
-    found('extra', STATEMENTS, `${unlisted.length} of ${onDisk} statements are in no seal that can be read`);
+  const extra = [...filesBelow(dir, () => undefined)].filter(
+    (path) => path.startsWith(STATEMENTS) && !listed.has(path),
+  );
+  if (unreadable && extra.length > 0) {
+    found('extra', STATEMENTS, `${extra.length} statements are in no seal that can be read`);
     return;
   }
-  for (const path of unlisted) found('extra', path, 'no seal lists it');
+  for (const path of extra) found('extra', path, 'no seal lists it');
+}
+function keysListedBy(dir, path) {
+  try {
+    return decodeSeal(decodeEnvelope(readIfThere(dir, path) ?? Buffer.alloc(0)).payload).statements.map(
+      ({ key }) => key,
+    );
+  } catch {
+    return []; // reported when the chain was walked
+  }
+}
+/** Compares two long lists of names in whatever order, and with repetitions, without keeping either. */
+function tally() {
+  let count = 0;
+  let sum = 0n;
+  return {
+    add(path) {
+      count += 1;
+      sum += BigInt(`0x${sha256(path).slice(0, 32)}`);
+    },
+    count: () => count,
+    sum: () => sum,
+    equals: (other) => other.count() === count && other.sum() === sum,
+  };
 }
 function limits({ first }, keyGiven, trustedSeal) {
   return [

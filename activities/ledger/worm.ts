@@ -50,14 +50,15 @@ export async function putOnce(
  * A proposal made with an old notion of the time ends up right this way, and never too long.
  */
 export async function requireLocked(ledger: Ledger, key: string, versionId: string): Promise<void> {
-  const until = after(await writtenAt(ledger, key, versionId), ledger.keepSeconds);
+  const written = await writtenAt(ledger, key, versionId);
+  const until = after(written, ledger.keepSeconds);
   if (await isLockedUntil(ledger, key, versionId, until)) return;
   await ledger.s3.send(
     new PutObjectRetentionCommand({
       ...inLedger(ledger),
       Key: key,
       VersionId: versionId,
-      Retention: { Mode: 'COMPLIANCE', RetainUntilDate: until },
+      Retention: { Mode: 'COMPLIANCE', RetainUntilDate: after(written, ledger.keepSeconds + SLACK_SECONDS) },
     }),
   );
   if (await isLockedUntil(ledger, key, versionId, until)) return;

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyIdOf, publicKeyOf, sha256 } from './envelope.ts';
 import type { FindingCode, VerifyFinding } from './report.ts';
@@ -17,12 +17,11 @@ export function collector(): { findings: VerifyFinding[]; found: Found } {
 
 /** Every file below `dir` as a sorted path with slashes. What is neither file nor folder is reported: it could point anywhere. */
 export function* filesBelow(dir: string, found: Found, prefix = ''): Generator<string> {
-  const names = readdirSync(join(dir, prefix)).sort();
-  for (const name of names) {
-    const path = `${prefix}${name}`;
-    const kind = lstatSync(join(dir, path));
-    if (kind.isDirectory()) yield* filesBelow(dir, found, `${path}/`);
-    else if (kind.isFile()) yield path;
+  const entries = readdirSync(join(dir, prefix), { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(dir, found, `${path}/`);
+    else if (entry.isFile()) yield path;
     else found('extra', path, 'it is neither a file nor a folder');
   }
 }

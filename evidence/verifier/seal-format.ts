@@ -74,7 +74,7 @@ export function decodeSeal(payload: Buffer): SealPredicate {
     isListOf(statements, 'key', 'versionId', 'sha256', 'writtenAt') &&
     isListOf(keys, 'keyid', 'publicKey', 'source') &&
     isListOf(irregularities, 'key', 'what') &&
-    isListOf(population, 'resource', 'slot', 'end', 'reason');
+    isListOf(population, 'resource', 'arn', 'slot', 'end', 'reason');
   asRecord(asRecord(counts, 'counts')['population'], 'counts.population');
   if (!wellFormed) throw new Error('it does not have the fields of a seal');
   return predicate as unknown as SealPredicate;

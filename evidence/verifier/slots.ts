@@ -19,6 +19,9 @@ export interface Slots {
   close(): { slots: number; notChecked: string[] };
 }
 
+/** How long a night is remembered for statements that come late; keeps the memory for years of nights small. */
+const REMEMBERED_MS = 16 * 86_400_000;
+
 /**
  * Every slot that a statement opens must end in the population of a night, and every slot that a night calls passed must be shown
  * by a drill that passed.
@@ -27,12 +30,22 @@ export interface Slots {
 export function followSlots(found: Found, openedBefore: () => string | null): Slots {
   const open = new Map<string, OpenSlot>();
   const passed = new Set<string>();
-  const nights = new Map<string, Set<string>>();
+  const nights = new Map<string, { readonly ended: Set<string>; readonly at: number }>();
   const newest = new Map<string, string>();
   const notChecked: string[] = [];
   let slots = 0;
+  let forgottenBefore = '';
+  let tooLate = 0;
   const idOf = (policy: string, slot: string, resource: string): string =>
     JSON.stringify([policy, slot, resource]);
+
+  function forget(now: number): void {
+    for (const [id, { at }] of nights) {
+      if (at >= now - REMEMBERED_MS) return;
+      nights.delete(id);
+      forgottenBefore = new Date(now - REMEMBERED_MS).toISOString();
+    }
+  }
 
   return {
     statement(path, predicateType, predicate) {
@@ -45,39 +58,48 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
         return;
       }
       const id = idOf(policy, slot, resource);
+      const night = nights.get(JSON.stringify([policy, slot]));
+      if (night?.ended.has(id) === true) return;
+      if (night === undefined && slot < forgottenBefore) {
+        tooLate += 1;
+        return;
+      }
       if (kind === 'drill' && verdict === 'passed') passed.add(id);
-      const ended = nights.get(JSON.stringify([policy, slot]));
-      if (ended?.has(id) !== true)
-        open.set(id, { path, policy, slot, ofNight: trigger === 'night' || ended !== undefined });
+      open.set(id, { path, policy, slot, ofNight: trigger === 'night' || night !== undefined });
     },
 
-    night({ path, seal: { night } }) {
+    night({ path, seal: { night, sealedAt } }) {
       const { policy, slot, population, verdict } = night;
       const ended = new Set<string>();
+      const rows = new Set<string>();
       for (const row of population) {
         const id = idOf(policy, row.slot, row.resource);
-        if (ended.has(id)) found('listed-twice', path, `${row.resource} ends twice in the slot ${row.slot}`);
+        const place = JSON.stringify([id, row.arn]);
+        if (rows.has(place)) {
+          found('listed-twice', path, `${row.resource} ends twice in the slot ${row.slot}`);
+          continue;
+        }
+        rows.add(place);
         ended.add(id);
         open.delete(id);
-        if (row.end !== 'passed' || passed.has(id)) continue;
+        if (passed.delete(id) || row.end !== 'passed') continue;
         const since = openedBefore();
         const claim = `${row.resource} is called passed in the slot ${row.slot}`;
         if (since === null || row.slot >= since)
           found('unproven', path, `${claim}, and no sealed drill shows it`);
         else notChecked.push(`${claim}; the drill that shows it may lie in a seal before this export.`);
       }
-      slots += ended.size;
+      slots += rows.size;
       const ends = new Set(population.map(({ end }) => end));
-      if (
-        verdict === 'passed' &&
-        (!ends.has('passed') || ends.has('failed') || ends.has('inconclusive') || ends.has('missed'))
-      ) {
+      const bad = (['failed', 'inconclusive', 'missed'] as const).some((end) => ends.has(end));
+      if (verdict === 'passed' && (bad || !ends.has('passed'))) {
         found('unproven', path, 'the night is called passed, and its population does not say so');
       }
       for (const [id, waiting] of open) {
         if (waiting.policy === policy && waiting.slot === slot) open.set(id, { ...waiting, ofNight: true });
       }
-      nights.set(JSON.stringify([policy, slot]), ended);
+      nights.set(JSON.stringify([policy, slot]), { ended, at: Date.parse(sealedAt) });
+      forget(Date.parse(sealedAt));
       if (slot > (newest.get(policy) ?? '')) newest.set(policy, slot);
     },
 
@@ -92,6 +114,10 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
       if (pending > 0)
         notChecked.push(
           `${pending} slots were still open when this export ends; a later seal must end them.`,
+        );
+      if (tooLate > 0)
+        notChecked.push(
+          `${tooLate} statements were sealed long after their slots and were not compared with the nights.`,
         );
       return { slots, notChecked };
     },

@@ -19,7 +19,7 @@ import {
   SEALS,
   STATEMENTS,
 } from './folder.ts';
-import { sealKey } from './seal-format.ts';
+import { decodeSeal, sealKey } from './seal-format.ts';
 import { followSlots } from './slots.ts';
 import type { KeyObject } from 'node:crypto';
 import type { ChainSummary, Link } from './chain.ts';
@@ -56,9 +56,9 @@ function check(
   const { findings, found } = collector();
   const warnings: string[] = [];
   const others: string[] = [];
-  let statementFiles = 0;
+  const onDisk = tally();
   for (const path of filesBelow(dir, found)) {
-    if (path.startsWith(STATEMENTS)) statementFiles += 1;
+    if (path.startsWith(STATEMENTS)) onDisk.add(path);
     else others.push(path);
   }
   const sealNames = others.filter((path) => path.startsWith(SEALS));
@@ -72,21 +72,21 @@ function check(
 
   let first: Link | null = null;
   let anchored = trustedSeal === undefined;
-  const listed = new Set<string>();
+  const sealed = tally();
   const slots = followSlots(found, () =>
     first === null || first.seal.sequence === 1 ? null : first.seal.openedAt,
   );
   const chain = walkChain(dir, sealNames, given, found, (link, before) => {
     first ??= link;
     anchored ||= link.digest === trustedSeal || (before === null && link.seal.previous === trustedSeal);
-    checkStatements(dir, link, listed, found, slots);
+    checkStatements(dir, link, sealed, found, slots);
     slots.night(link);
     for (const { key: object, what } of link.seal.irregularities) {
       warnings.push(`Seal ${link.seal.sequence} saw in the ledger: ${object}: ${what}.`);
     }
   });
   checkEnds(dir, chain, found);
-  reportExtra(dir, statementFiles, listed, chain.unreadable, found);
+  if (!sealed.equals(onDisk)) nameDifferences(dir, sealNames, chain.unreadable, found);
   if (chain.seals === 0) found('missing', SEALS, 'there is no seal, so nothing was proven');
   if (!anchored)
     found(
@@ -114,7 +114,7 @@ function check(
       lastSealSha256: chain.last?.digest ?? null,
       from: chain.first?.seal.sealedAt ?? null,
       to: chain.last?.seal.sealedAt ?? null,
-      statements: listed.size,
+      statements: sealed.count(),
       slots: closed.slots,
     },
   };
@@ -123,7 +123,7 @@ function check(
 function checkStatements(
   dir: string,
   { path: seal, seal: { statements }, keys }: Link,
-  listed: Set<string>,
+  sealed: Tally,
   found: Found,
   slots: ReturnType<typeof followSlots>,
 ): void {
@@ -131,11 +131,6 @@ function checkStatements(
   for (const { key, sha256: digest } of statements) {
     if (key <= last) found('reordered', seal, `it does not list ${key} in order`);
     last = key;
-    if (listed.has(key)) {
-      found('listed-twice', key, `${seal} lists it, and so does a seal before`);
-      continue;
-    }
-    listed.add(key);
     if (!key.startsWith(STATEMENTS) || key.split('/').includes('..')) {
       found('malformed', seal, `it lists ${key}, which is not the name of a statement`);
       continue;
@@ -145,6 +140,7 @@ function checkStatements(
       found('missing', key, `${seal} lists it, and it is not there`);
       continue;
     }
+    sealed.add(key);
     if (sha256(bytes) !== digest) {
       found('changed', key, `its bytes are not those that ${seal} lists`);
       continue;
@@ -182,22 +178,55 @@ function checkEnds(dir: string, { first, last }: ChainSummary, found: Found): vo
   }
 }
 
-function reportExtra(
-  dir: string,
-  onDisk: number,
-  listed: Set<string>,
-  unreadable: boolean,
-  found: Found,
-): void {
-  const unlisted: string[] = [];
-  for (const path of filesBelow(dir, () => undefined)) {
-    if (path.startsWith(STATEMENTS) && !listed.has(path)) unlisted.push(path);
+/** Only when something differs: which statements no seal lists, and which are listed more than once. Holds all names in memory. */
+function nameDifferences(dir: string, sealNames: readonly string[], unreadable: boolean, found: Found): void {
+  const listed = new Set<string>();
+  for (const path of sealNames) {
+    for (const key of keysListedBy(dir, path)) {
+      if (listed.has(key)) found('listed-twice', key, `${path} lists it, and so does a seal before`);
+      listed.add(key);
+    }
   }
-  if (unreadable && unlisted.length > 0) {
-    found('extra', STATEMENTS, `${unlisted.length} of ${onDisk} statements are in no seal that can be read`);
+  const extra = [...filesBelow(dir, () => undefined)].filter(
+    (path) => path.startsWith(STATEMENTS) && !listed.has(path),
+  );
+  if (unreadable && extra.length > 0) {
+    found('extra', STATEMENTS, `${extra.length} statements are in no seal that can be read`);
     return;
   }
-  for (const path of unlisted) found('extra', path, 'no seal lists it');
+  for (const path of extra) found('extra', path, 'no seal lists it');
+}
+
+function keysListedBy(dir: string, path: string): string[] {
+  try {
+    return decodeSeal(decodeEnvelope(readIfThere(dir, path) ?? Buffer.alloc(0)).payload).statements.map(
+      ({ key }) => key,
+    );
+  } catch {
+    return []; // reported when the chain was walked
+  }
+}
+
+interface Tally {
+  add(path: string): void;
+  count(): number;
+  equals(other: Tally): boolean;
+  sum(): bigint;
+}
+
+/** Compares two long lists of names in whatever order, and with repetitions, without keeping either. */
+function tally(): Tally {
+  let count = 0;
+  let sum = 0n;
+  return {
+    add(path) {
+      count += 1;
+      sum += BigInt(`0x${sha256(path).slice(0, 32)}`);
+    },
+    count: () => count,
+    sum: () => sum,
+    equals: (other) => other.count() === count && other.sum() === sum,
+  };
 }
 
 function limits({ first }: ChainSummary, keyGiven: boolean, trustedSeal: string | undefined): string[] {

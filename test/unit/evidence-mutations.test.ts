@@ -1,6 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
@@ -16,7 +15,7 @@ let largeFiles: Files;
 beforeAll(async () => {
   small = await exportOf([goodNight(0, [signer])]);
   large = await exportOf(
-    Array.from({ length: 12 }, (_, n) => goodNight(n, [signer], ['orders', 'customers', 'ledger'])),
+    Array.from({ length: 4 }, (_, n) => goodNight(n, [signer], ['orders', 'customers'])),
   );
   smallFiles = readFiles(small);
   largeFiles = readFiles(large);
@@ -40,7 +39,7 @@ function verifiedWith(dir: string, files: Files, changes: ReadonlyMap<string, Bu
 
 function write(dir: string, path: string, bytes: Buffer | undefined): void {
   const file = join(dir, path);
-  if (bytes === undefined) return rmSync(file);
+  if (bytes === undefined) { rmSync(file); return; }
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, bytes);
 }
@@ -127,7 +126,7 @@ function changesOf(files: Files, { kind, at, more }: Mutation): Map<string, Buff
   }
 }
 
-test('in a larger export 3 000 random changes, deletions, insertions, repetitions and swaps are noticed', () => {
+test('in a larger export 1 500 random changes, deletions, insertions, repetitions and swaps are noticed', () => {
   let tried = 0;
   fc.assert(
     fc.property(mutation, (one) => {
@@ -136,9 +135,9 @@ test('in a larger export 3 000 random changes, deletions, insertions, repetition
       tried += 1;
       expect(verifiedWith(large, largeFiles, changes)).toBe(1);
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   );
-  expect(tried).toBeGreaterThan(2500);
+  expect(tried).toBeGreaterThan(1200);
 });
 
 test('changes to evidence are noticed even when the list of checksums is made to agree', () => {
@@ -156,6 +155,6 @@ test('changes to evidence are noticed even when the list of checksums is made to
         1,
       );
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });

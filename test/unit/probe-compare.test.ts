@@ -22,6 +22,7 @@ function source(of: readonly Block[], changes: Partial<TableFingerprint> = {}): 
     unlogged: false,
     signature: 's',
     fileNode: '1',
+    rewrittenWhileRead: false,
     vacuums: 0,
   } as const;
   return { ...fixed, sizeBlocks: of.length, rows, blocks: blocks(of), ...changes };
@@ -29,7 +30,16 @@ function source(of: readonly Block[], changes: Partial<TableFingerprint> = {}): 
 
 function copy(of: readonly Block[], changes: Partial<CopiedTable> = {}): CopiedTable {
   const rows = of.reduce((sum, [count]) => sum + count, 0);
-  return { sizeBlocks: of.length, rows, late: 0, blocks: blocks(of), unreadable: [], vacuums: 0, ...changes };
+  return {
+    sizeBlocks: of.length,
+    rows,
+    late: 0,
+    writesSinceRecovery: 0,
+    blocks: blocks(of),
+    unreadable: [],
+    vacuums: 0,
+    ...changes,
+  };
 }
 
 const QUIET = source([

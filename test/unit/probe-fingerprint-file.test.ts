@@ -18,6 +18,7 @@ function table(name: string, counts: readonly number[], digests: readonly bigint
     unlogged: false,
     signature: '1 id 20 bigint',
     fileNode: '16384',
+    rewrittenWhileRead: false,
     sizeBlocks: counts.length,
     vacuums: 3,
     rows: counts.reduce((sum, count) => sum + count, 0),
@@ -41,6 +42,7 @@ function fingerprint(tables: readonly TableFingerprint[]): Fingerprint {
       timeline: 1,
       dataChecksums: true,
       blockSize: 8_192,
+      statisticsSince: null,
     },
     cluster: { digest: 'c', objects: new Map() },
     databases: [
