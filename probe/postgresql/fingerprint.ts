@@ -32,6 +32,8 @@ export interface ServerIdentity {
   readonly timeline: number | null;
   readonly dataChecksums: boolean;
   readonly blockSize: number;
+  /** When the statistics were last begun anew; a recovery does that. Null where that was never. */
+  readonly statisticsSince: Instant | null;
 }
 
 /** Digest per object and over all of them. Keys are `kind name`, for example `column public.city.name`. */
@@ -82,6 +84,11 @@ export interface TableFingerprint {
   readonly signature: string;
   /** Changes when the table is rewritten or truncated. */
   readonly fileNode: string;
+  /**
+   * It was truncated, clustered or refreshed while it was read. Snapshots do not protect from that: what was read may be newer than the
+   * snapshot, and frozen rows do not show it.
+   */
+  readonly rewrittenWhileRead: boolean;
   /** Size of the heap when it was read, in blocks. */
   readonly sizeBlocks: number;
   /** How often it was vacuumed, by hand or not, as the statistics tell. Without a vacuum a heap never shrinks. */

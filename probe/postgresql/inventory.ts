@@ -11,8 +11,11 @@ export interface Relation {
   readonly accessMethod: string | null;
   readonly unlogged: boolean;
   readonly estimatedRows: number | null;
+  /** As the snapshot sees it; {@link fileNodesNow} tells whether the table was rewritten since. */
   readonly fileNode: string;
   readonly vacuums: number;
+  /** Rows inserted, updated and deleted since the statistics began. */
+  readonly writes: number;
   /** Null when its rows may be read, else why not. */
   readonly unreadable: string | null;
   readonly signature: string;
@@ -25,8 +28,9 @@ const LARGE_OBJECTS = `(n.nspname = 'pg_catalog' AND c.relname IN ('pg_largeobje
 const RELATIONS = `
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS relkind, am.amname AS access_method,
     c.relpersistence = 'u' AS unlogged, nullif(c.reltuples, -1)::float8 AS estimated_rows,
-    coalesce(pg_relation_filenode(c.oid), 0)::text AS file_node,
+    c.relfilenode::text AS file_node,
     (pg_stat_get_vacuum_count(c.oid) + pg_stat_get_autovacuum_count(c.oid))::int4 AS vacuums,
+    (pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid))::float8 AS writes,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am am ON am.oid = c.relam
@@ -85,6 +89,7 @@ interface RelationRow extends Record<string, unknown> {
   estimated_rows: number | null;
   file_node: string;
   vacuums: number;
+  writes: number;
   readable: boolean;
   filtered: boolean;
 }
@@ -123,6 +128,7 @@ function relation(row: RelationRow, columns: readonly ColumnRow[]): Relation {
     estimatedRows: row.estimated_rows,
     fileNode: row.file_node,
     vacuums: row.vacuums,
+    writes: row.writes,
     unreadable: whyUnreadable(row),
     signature: columns.map(({ described }) => described).join('\n'),
     columns: columns
@@ -150,4 +156,17 @@ function whyUnreadable({ readable, filtered, relkind, access_method }: RelationR
   if (filtered) return 'row-level security hides rows from the role';
   if (access_method !== 'heap') return `its storage (${access_method ?? 'unknown'}) keeps no heap blocks`;
   return null;
+}
+
+/** The files that the tables have at this moment, outside the snapshot. */
+export async function fileNodesNow(
+  session: Session,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await session.rows<{ oid: string; file: string }>(
+    'look for rewritten tables',
+    'SELECT o AS oid, coalesce(pg_relation_filenode(o::oid), 0)::text AS file FROM unnest($1::text[]) o',
+    [oids],
+  );
+  return new Map(rows.map(({ oid, file }) => [oid, file]));
 }

@@ -2,7 +2,7 @@ import { QueryRefused } from '../errors.ts';
 import type { BlockDigests, NotExamined, TableFingerprint, TableKind } from './fingerprint.ts';
 import { displayName } from './fingerprint.ts';
 import { BLOCKS_PER_CHUNK, blankDigests, chunkSql, placeChunk, readChunk } from './block-digests.ts';
-import type { Relation } from './inventory.ts';
+import { type Relation, fileNodesNow } from './inventory.ts';
 import type { Session } from './session.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { XidWindow } from './window.ts';
@@ -54,8 +54,13 @@ export async function readTables(
   }
   await readAll(snapshot, works, request);
   const tables: TableFingerprint[] = [];
+  const filesNow = await fileNodesNow(
+    snapshot.lead,
+    works.map(({ relation }) => relation.oid),
+  );
   for (const work of works) {
-    if (work.refused === null) tables.push(tableOf(work));
+    const rewritten = filesNow.get(work.relation.oid) !== work.relation.fileNode;
+    if (work.refused === null) tables.push(tableOf(work, rewritten));
     else notExamined.push(skipped(request.database, work.relation, work.refused.message));
   }
   return { tables, notExamined };
@@ -167,11 +172,26 @@ export function isTable(kind: Relation['kind']): kind is TableKind {
   return kind === 'table' || kind === 'materialized view' || kind === 'large objects';
 }
 
-function tableOf({ relation, sizeBlocks, blocks, rows }: Work): TableFingerprint {
+function tableOf(
+  { relation, sizeBlocks, blocks, rows }: Work,
+  rewrittenWhileRead: boolean,
+): TableFingerprint {
   if (!isTable(relation.kind))
     throw new TypeError(`${relation.name} is a ${relation.kind}, which has no heap`);
   const { schema, name, kind, unlogged, signature, fileNode, vacuums } = relation;
-  return { schema, name, kind, unlogged, signature, fileNode, sizeBlocks, vacuums, rows, blocks };
+  return {
+    schema,
+    name,
+    kind,
+    unlogged,
+    signature,
+    fileNode,
+    rewrittenWhileRead,
+    sizeBlocks,
+    vacuums,
+    rows,
+    blocks,
+  };
 }
 
 function skipped(database: string, { schema, name, estimatedRows }: Relation, reason: string): NotExamined {

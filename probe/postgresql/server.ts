@@ -29,10 +29,12 @@ export async function identify(session: Session): Promise<ServerIdentity> {
     about: string;
     checksums: string;
     block: string;
+    since: Date | null;
   }>(
     'identify the server',
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number, version() AS about,
-       current_setting('data_checksums') AS checksums, current_setting('block_size') AS block`,
+       current_setting('data_checksums') AS checksums, current_setting('block_size') AS block,
+       (SELECT stats_reset FROM pg_stat_bgwriter) AS since`,
   );
   const system = await ifAllowed(
     session.row<{ id: string }>(
@@ -54,6 +56,7 @@ export async function identify(session: Session): Promise<ServerIdentity> {
     timeline: checkpoint?.timeline ?? null,
     dataChecksums: server.checksums === 'on',
     blockSize: Number(server.block),
+    statisticsSince: server.since?.toISOString() ?? null,
   };
 }
 

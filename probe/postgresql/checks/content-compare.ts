@@ -5,6 +5,8 @@ export interface CopiedTable {
   readonly sizeBlocks: number;
   readonly rows: number;
   readonly late: number;
+  /** Rows inserted, updated and deleted since the copy recovered; null when its statistics go further back. */
+  readonly writesSinceRecovery: number | null;
   readonly blocks: BlockDigests;
   readonly unreadable: readonly number[];
   readonly vacuums: number;
@@ -34,7 +36,8 @@ export function compareBlocks(
   after: TableFingerprint,
   copy: CopiedTable,
 ): TableComparison {
-  const rewritten = before.fileNode !== after.fileNode;
+  const overtaken = before.rewrittenWhileRead || after.rewrittenWhileRead;
+  const rewritten = overtaken || before.fileNode !== after.fileNode;
   const unreadable = new Set(copy.unreadable);
   const length = Math.max(before.sizeBlocks, after.sizeBlocks, copy.sizeBlocks);
   const wrongBlocks: number[] = [];
@@ -61,8 +64,8 @@ export function compareBlocks(
     // Rows were moved to other places in between: all that holds is that old rows only become fewer.
     movedBlocks = length;
     const [first, last, here] = [sum(before.blocks), sum(after.blocks), sum(copy.blocks)];
-    if (here < last) missingRows = last - here;
-    if (here > first) extraRows = here - first;
+    if (!overtaken && here < last) missingRows = last - here;
+    if (!overtaken && here > first) extraRows = here - first;
   }
   return {
     provenRows,
@@ -82,6 +85,8 @@ export function compareBlocks(
  */
 function missingBlocks(before: TableFingerprint, after: TableFingerprint, copy: CopiedTable): number {
   const shrinkable =
+    before.rewrittenWhileRead ||
+    after.rewrittenWhileRead ||
     before.fileNode !== after.fileNode ||
     before.vacuums !== after.vacuums ||
     (copy.vacuums !== 0 && copy.vacuums !== before.vacuums);

@@ -27,10 +27,14 @@ export interface DatabaseComparison {
 /** A second session pays for itself from 32 MB on. */
 const BLOCKS_WORTH_A_SECOND_SESSION = 4_096;
 
-/** Compares one database of the copy with both fingerprints. */
+/**
+ * Compares one database of the copy with both fingerprints.
+ * @param sinceRecovery whether the copy's statistics began with its recovery, so that they count its own writes only.
+ */
 export async function compareDatabase(
   after: DatabaseFingerprint,
   { target, before, after: { seed, server } }: CheckContext,
+  sinceRecovery: boolean,
   { signal, say }: CheckHooks,
 ): Promise<DatabaseComparison> {
   const known = before.databases.find(({ name }) => name === after.name);
@@ -82,7 +86,7 @@ export async function compareDatabase(
         }
       }),
     );
-    for (const reader of readers) tally.add(reader);
+    for (const reader of readers) tally.add(reader, sinceRecovery);
     const gaps =
       own.gap === null ? [] : [`rows inserted on the copy of ${after.name} right after its boot: ${own.gap}`];
     return tally.result(gaps);
@@ -159,7 +163,7 @@ class Tally {
     return true;
   }
 
-  add(reader: CopyReader): void {
+  add(reader: CopyReader, sinceRecovery: boolean): void {
     const key = displayName(reader.relation.schema, reader.relation.name);
     const after = this.#after.tables.find((table) => displayName(table.schema, table.name) === key);
     const before = this.#before.get(key);
@@ -171,7 +175,7 @@ class Tally {
       this.#findings.push(doubt('not-examined', reader.refused.message, what));
       return;
     }
-    const copy = reader.result();
+    const copy = reader.result(sinceRecovery);
     const compared = compareBlocks(before, after, copy);
     this.#compared += 1;
     this.#quiet += compared.quietBlocks;

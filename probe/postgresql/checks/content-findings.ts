@@ -47,6 +47,16 @@ export function tableFindings(
       ),
     );
   }
+  const writes = copy.writesSinceRecovery ?? 0;
+  if (writes > 0 && copy.late === 0) {
+    findings.push(
+      failure(
+        'written-after-restore',
+        `${counted(writes, 'row was', 'rows were')} inserted, changed or deleted on the copy itself, after it recovered`,
+        what,
+      ),
+    );
+  }
   return findings;
 }
 

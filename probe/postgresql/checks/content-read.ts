@@ -75,14 +75,15 @@ export class CopyReader {
     }
   }
 
-  result(): CopiedTable {
-    const { sizeBlocks } = this;
-    const { vacuums } = this.relation;
+  /** @param sinceRecovery whether the copy's statistics began with its recovery. */
+  result(sinceRecovery: boolean): CopiedTable {
+    const { vacuums, writes } = this.relation;
     return {
-      sizeBlocks,
+      sizeBlocks: this.sizeBlocks,
       vacuums,
       rows: this.#rows,
       late: this.#late,
+      writesSinceRecovery: sinceRecovery ? writes : null,
       blocks: this.#blocks,
       unreadable: this.#unreadable,
     };

@@ -32,8 +32,13 @@ export const content: Check = {
         notTested: ['every row'],
       };
     }
+    // Statistics that began neither before nor after at the source began with the recovery of the copy.
+    const began = [before, after].map(({ server }) => server.statisticsSince);
+    const sinceRecovery =
+      began[0] === began[1] && copy.statisticsSince !== null && copy.statisticsSince !== began[1];
     const parts: DatabaseComparison[] = [];
-    for (const database of after.databases) parts.push(await compareDatabase(database, context, hooks));
+    for (const database of after.databases)
+      parts.push(await compareDatabase(database, context, sinceRecovery, hooks));
     findings.push(...goneDatabases(context), ...parts.flatMap((part) => part.findings));
     const sum = (of: (part: DatabaseComparison) => number) => parts.reduce((n, part) => n + of(part), 0);
     const coverage = {
