@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyOf as rdsKey, parseRdsArn, rdsArn } from '../rds/names.ts';
 import type { InstanceRecord, SnapshotRecord } from '../rds/records.ts';
+import { tagContext } from '../rds/tags.ts';
 import type { BackupContext } from './context.ts';
 import { TYPICAL } from './durations.ts';
 import { JobFailure } from './faults.ts';
@@ -158,7 +159,12 @@ export class BackupJobs {
     const call = platform.roles.callAs(job.iamRoleArn, job.region, 'backup', 'StartBackupJob');
     if (!call) throw new JobFailure(`IAM Role ${job.iamRoleArn} no longer exists.`);
     try {
-      platform.authorize(call, 'rds:CreateDBSnapshot', rdsArn(instance, 'db', instance.id));
+      platform.authorize(
+        call,
+        'rds:CreateDBSnapshot',
+        rdsArn(instance, 'db', instance.id),
+        tagContext([], instance.tags),
+      );
       platform.authorize(call, 'rds:CreateDBSnapshot', rdsArn(job, 'snapshot', snapshotId(job)));
     } catch (cause) {
       throw new JobFailure(`Access denied: ${cause instanceof Error ? cause.message : String(cause)}`);
