@@ -10,6 +10,8 @@ import { ec2Service } from './ec2/service.ts';
 import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
 import { secretsService } from './secretsmanager/service.ts';
+import { createBackup } from './backup/index.ts';
+import { createRds } from './rds/index.ts';
 import { s3Service } from './s3/service.ts';
 import { createAwsServer, listenOnLoopback } from './server.ts';
 import { openStateFolder } from './state-folder.ts';
@@ -25,6 +27,8 @@ export interface LocalAwsOptions {
   /** Real seconds per AWS second and single durations; default: a restore takes less than a second. */
   readonly pace?: PaceSettings;
   readonly log?: Logger;
+  /** PostgreSQL programs to use instead of the embedded ones. */
+  readonly pgBinDir?: string | undefined;
 }
 
 export interface LocalAws {
@@ -33,6 +37,8 @@ export interface LocalAws {
   readonly adminEndpoint: string;
   /** Administrator keys by account id; the same after a restart. */
   readonly accounts: Readonly<Record<string, AccessKey>>;
+  /** PEM file of the authority that signs the databases' certificates, as RDS's global bundle. */
+  readonly caBundle: string;
   close(): Promise<void>;
 }
 
@@ -53,7 +59,8 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   try {
     assembly = assemble(folder.path, options.pace ?? {}, log);
     await assembly.keyStore.ensureAccounts(options.accounts);
-    services = await createServices(assembly);
+    const built = await createServices(assembly, options.pgBinDir);
+    services = built.services;
     registerAdminRoutes(assembly);
     const { keyStore, faults, platform, admin } = assembly;
     const { server } = createAwsServer({
@@ -76,7 +83,13 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     );
     writeFileSync(join(folder.path, STATUS_FILE), `${status}\n`, { mode: 0o600 });
     let closing: Promise<void> | undefined;
-    return { endpoint, adminEndpoint, accounts, close: () => (closing ??= close()) };
+    return {
+      endpoint,
+      adminEndpoint,
+      accounts,
+      caBundle: built.caBundle,
+      close: () => (closing ??= close()),
+    };
   } catch (err) {
     await close();
     throw err;
@@ -86,25 +99,24 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
 /** Where a running server says how to reach it; holds secrets, mode 0600. */
 export const STATUS_FILE = 'status.json';
 
-async function createServices({
-  platform,
-  roles,
-  keyStore,
-  authorizer,
-  ring,
-  secretStore,
-  networks,
-}: Assembly): Promise<Service[]> {
+async function createServices(
+  { platform, roles, keyStore, authorizer, ring, secretStore, networks }: Assembly,
+  binDir: string | undefined,
+): Promise<{ services: readonly Service[]; caBundle: string }> {
   const { clock, events, keys } = platform;
   const { authorize, decide } = authorizer;
-  return [
+  const rds = await createRds(platform, { binDir });
+  const services = [
     stsService({ roles, keys: keyStore, clock, events, decide }),
     iamService({ roles, clock, authorize }),
     kmsService({ ring, clock, authorize }),
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),
     await s3Service(platform, authorizer),
+    rds.service,
+    await createBackup(platform, rds),
   ];
+  return { services, caBundle: rds.caBundle };
 }
 
 async function stopServer(server: Server): Promise<void> {

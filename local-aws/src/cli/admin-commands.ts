@@ -1,0 +1,119 @@
+import type { Command } from 'commander';
+import type { EventEntry } from '../platform.ts';
+import { ask, type WhereOptions } from './admin-client.ts';
+
+const DURATION = /^(\d+(?:\.\d+)?)\s*(d|h|m|s|days?|hours?|minutes?|seconds?)$/;
+const UNITS: Readonly<Record<string, string>> = { d: 'days', h: 'hours', m: 'minutes', s: 'seconds' };
+
+/** Commands that talk to a running server. */
+export function adminCommands(program: Command, defaultState: string): void {
+  const command = (name: string, description: string, parent: Command = program): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .option('--state <dir>', 'state folder of the running server', defaultState)
+      .option('--admin <url>', 'its admin endpoint, if not from --state');
+
+  command('status', 'endpoint, accounts, clock, databases, faults').action(async (where: WhereOptions) =>
+    print(await ask(where, 'GET', '/status')),
+  );
+
+  command('advance <duration>', 'move the clock forward, e.g. 91d, 12h, 30m').action(
+    async (duration: string, where: WhereOptions) => {
+      print(await ask(where, 'POST', '/clock/advance', readDuration(duration)));
+    },
+  );
+
+  command('events', 'who called what, allowed or denied')
+    .option('--limit <n>', 'newest so many', '50')
+    .option('--kind <kind>', 'call, allowed, denied, fault, clock, damage or service')
+    .option('--service <name>', 'e.g. s3')
+    .option('--json', 'one JSON object per line')
+    .action(async (options: EventOptions) => {
+      const query = new URLSearchParams({ limit: options.limit });
+      if (options.kind !== undefined) query.set('kind', options.kind);
+      if (options.service !== undefined) query.set('service', options.service);
+      const { events } = (await ask(options, 'GET', `/events?${query.toString()}`)) as {
+        events: EventEntry[];
+      };
+      for (const event of events)
+        process.stdout.write(`${options.json ? JSON.stringify(event) : oneLine(event)}\n`);
+    });
+
+  const fault = program.command('fault').description('rehearse AWS having a bad day');
+  command(
+    'add <kind> [conditions...]',
+    'e.g. throttle service=rds operation=CreateDBSnapshot nth=2 times=3',
+    fault,
+  ).action(async (kind: string, conditions: string[], where: WhereOptions) =>
+    print(await ask(where, 'POST', '/faults', { kind, ...readPairs(conditions) })),
+  );
+  command('list', 'the rules, and how often each fired', fault).action(async (where: WhereOptions) =>
+    print(await ask(where, 'GET', '/faults')),
+  );
+  command('clear [id]', 'remove one rule, or all', fault).action(
+    async (id: string | undefined, where: WhereOptions) => {
+      print(
+        await ask(where, 'DELETE', id === undefined ? '/faults' : `/faults?id=${encodeURIComponent(id)}`),
+      );
+    },
+  );
+
+  command('damage <kind> [details...]', 'damage what is stored, e.g. page snapshot=<id>').action(
+    async (kind: string, details: string[], where: WhereOptions) => {
+      print(await ask(where, 'POST', '/damage', { kind, ...readPairs(details) }));
+    },
+  );
+}
+
+interface EventOptions extends WhereOptions {
+  readonly limit: string;
+  readonly kind?: string;
+  readonly service?: string;
+  readonly json?: boolean;
+}
+
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+function oneLine(event: EventEntry): string {
+  const what = [event.service, event.operation ?? event.action]
+    .filter((part) => part !== undefined)
+    .join(':');
+  const end = event.errorCode ?? event.status;
+  return [
+    event.at,
+    event.kind,
+    what,
+    event.accountId,
+    event.region,
+    event.principalArn,
+    event.resource,
+    end,
+    event.detail,
+  ]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
+}
+
+function readDuration(text: string): Record<string, number> {
+  const match = DURATION.exec(text);
+  const unit = UNITS[(match?.[2] ?? '').charAt(0)];
+  if (!match || unit === undefined)
+    throw new Error(`'${text}' is not a duration. Write e.g. 91d, 12h, 30m or 45s.`);
+  return { [unit]: Number(match[1]) };
+}
+
+function readPairs(pairs: readonly string[]): Record<string, string | number> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals < 1) throw new Error(`'${pair}' must have the form name=value.`);
+      const name = pair.slice(0, equals);
+      const value = pair.slice(equals + 1);
+      // Account ids are digits, too, and must stay text.
+      return [name, name !== 'account' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value];
+    }),
+  );
+}

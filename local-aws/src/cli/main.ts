@@ -1,0 +1,44 @@
+import { Command, CommanderError, Option } from 'commander';
+import { adminCommands } from './admin-commands.ts';
+import { reset } from './reset.ts';
+import { start } from './start.ts';
+import { sayWhy } from './say-why.ts';
+
+const DEFAULT_STATE = '.lifeboat/local-aws';
+
+const program = new Command('lifeboat-local-aws')
+  .description('AWS on this computer: the real wire protocols, real PostgreSQL behind RDS. Loopback only.')
+  .exitOverride();
+
+program
+  .command('start')
+  .description('start in the foreground; Ctrl-C ends it, state is kept')
+  .option('--state <dir>', 'where everything is kept', DEFAULT_STATE)
+  .option('--port <n>', 'port of the AWS endpoint, 0 = any free one', '4566')
+  .option('--admin-port <n>', 'port of the admin endpoint, 0 = any free one', '4567')
+  .option('--write-env <file>', 'write endpoint and keys there as KEY=VALUE lines (mode 0600)')
+  // Node 20 takes an --env-file behind the script's name for its own and ends when there is no such file, hence the other name.
+  .addOption(new Option('--env-file <file>', 'as --write-env, for a file that exists').hideHelp())
+  .option('--accounts <list>', 'id=name,id=name,…')
+  .option('--region <region>', 'AWS_REGION of the env file', 'eu-central-1')
+  .option('--pace <scale>', 'real seconds per second that AWS typically takes')
+  .option('--log-level <level>', 'trace, debug, info, warn or error', 'warn')
+  .action(start);
+
+program
+  .command('reset')
+  .description('delete all state; refused while a server runs on it')
+  .option('--state <dir>', 'where everything is kept', DEFAULT_STATE)
+  .action(reset);
+
+adminCommands(program, DEFAULT_STATE);
+
+try {
+  await program.parseAsync();
+} catch (err) {
+  if (err instanceof CommanderError) process.exitCode = err.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`${sayWhy(err)}\n`);
+    process.exitCode = 2;
+  }
+}
