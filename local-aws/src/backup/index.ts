@@ -5,6 +5,7 @@ import { defineService, type Handlers, type Service } from '../wire/handlers.ts'
 import { BackupJobs } from './backup-jobs.ts';
 import type { BackupContext } from './context.ts';
 import { CopyJobs } from './copy-jobs.ts';
+import { damagePoint, readDamageOrder } from './damage.ts';
 import { deletePoint, dropOldHolds, expirePoints } from './expiry.ts';
 import { holdHandlers } from './hold-handlers.ts';
 import { jobHandlers } from './job-handlers.ts';
@@ -46,6 +47,7 @@ export async function createBackup(
   jobs.restores.resume();
   platform.clock.onTick('backup: expiry', () => expirePoints(context));
   platform.clock.onTick('backup: old legal holds', () => dropOldHolds(context), 60_000);
+  platform.admin.route('POST', '/damage', (input) => damagePoint(context, readDamageOrder(input)));
   return defineService({ name: 'backup', module: Backup, handlers });
 }
 

