@@ -24,7 +24,7 @@ export function readOptions(argv: readonly string[]): StartOptions {
     .addOption(
       new Option(
         '--damage <kind>',
-        'damage the copy in the vault before it is drilled: page = a flipped byte, rows = rows missing, stale = an older backup in its place',
+        'damage the copy in the vault before it is drilled: page = a flipped byte, rows = rows missing, stale = an older backup in its place, page-checksum = a flipped bit under a checksum made to fit, …',
       ).choices([...DAMAGE_KINDS]),
     )
     .option('--state <dir>', 'state folder (default: .lifeboat here, or below /var/lib/lifeboat for root)')

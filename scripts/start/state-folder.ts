@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  mkdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { StartProblem } from './problem.ts';
 
@@ -48,12 +57,14 @@ export function chooseStateFolder({
 
 /**
  * Makes the folder, writes to it once, and looks for room.
+ * @param open others may pass through it, as PostgreSQL's account must when this is root.
  * @throws StartProblem
  */
-export function prepareStateFolder(path: string, needed = NEEDED_BYTES): void {
+export function prepareStateFolder(path: string, { open = false, needed = NEEDED_BYTES } = {}): void {
   const probe = join(path, `.write-test-${process.pid}`);
   try {
     mkdirSync(path, { recursive: true });
+    if (open) chmodSync(path, 0o711);
     writeFileSync(probe, 'x');
     rmSync(probe);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endOrphan, forgetServer, rememberServer } from '../temporal/orphan.ts';
@@ -25,6 +25,8 @@ export interface SuperviseOptions {
   readonly graceMs?: number;
   /** Deaths within {@link RESTART_WINDOW_MS} after which it is given up; default 5. */
   readonly patience?: number;
+  /** Asked until it says true, after which the program counts as up. A death before that gives it up at once: starting again would not help. */
+  readonly isUp?: (log: () => string) => boolean;
 }
 
 export interface Supervised {
@@ -32,6 +34,8 @@ export interface Supervised {
   readonly logFile: string;
   /** Of the process group that holds the program; changes with every restart. */
   readonly pid: () => number | undefined;
+  /** Resolves when it is up for the first time. @throws StartProblem when it died before that. */
+  readonly up: Promise<void>;
   /** Resolves with the reason when the child was given up. Never resolves after `stop`. */
   readonly gaveUp: Promise<StartProblem>;
   /** SIGTERM, and SIGKILL when that does not help. Resolves when nothing of it runs. */
@@ -40,6 +44,7 @@ export interface Supervised {
 
 const RESTART_WINDOW_MS = 60_000;
 const RESTART_AFTER_MS = 500;
+const UP_EVERY_MS = 50;
 
 /**
  * Keeps one program running: what dies is started again, what keeps dying is given up. A program that an earlier, killed run left
@@ -47,7 +52,7 @@ const RESTART_AFTER_MS = 500;
  * @throws Error when that earlier run is alive.
  */
 export async function supervise(spec: ChildSpec, options: SuperviseOptions): Promise<Supervised> {
-  const { stateDir, onRestart, graceMs = 8_000, patience = 5 } = options;
+  const { stateDir, onRestart, graceMs = 8_000, patience = 5, isUp } = options;
   mkdirSync(join(stateDir, 'logs'), { recursive: true });
   mkdirSync(join(stateDir, 'run'), { recursive: true });
   const logFile = join(stateDir, 'logs', `${spec.name}.log`);
@@ -61,6 +66,11 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
   const gaveUp = new Promise<StartProblem>((resolve) => (giveUp = resolve));
   // Read through calls: both change while somebody waits.
   const isStopping = (): boolean => stopping;
+
+  const logStart = existsSync(logFile) ? statSync(logFile).size : 0;
+  const sinceStart = (): string => readFileSync(logFile).subarray(logStart).toString();
+  let seenUp = isUp === undefined;
+  const isReallyUp = (): boolean => seenUp;
 
   const launch = async (): Promise<void> => {
     const child = launchLeashed(spec.program, spec.args, { logFile, env: spec.env, cwd: spec.cwd });
@@ -80,12 +90,11 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
       if (current.child.pid !== undefined) signalGroup(current.child.pid, 'SIGKILL');
       deaths.push(Date.now());
       const recent = deaths.filter((at) => Date.now() - at < RESTART_WINDOW_MS).length;
-      if (recent >= patience) {
-        giveUp(
-          new StartProblem(
-            `${spec.name} ended ${recent} times within a minute, last ${how}. Its log, ${logFile}, ends with:\n${logTail(logFile)}`,
-          ),
-        );
+      if (recent >= patience || !isReallyUp()) {
+        const what = isReallyUp()
+          ? `${spec.name} ended ${recent} times within a minute, last ${how}.`
+          : `${spec.name} could not be started; it ended ${how}.`;
+        giveUp(new StartProblem(`${what} Its log, ${logFile}, ends with:\n${logTail(logFile)}`));
         return;
       }
       await sleep(RESTART_AFTER_MS * recent);
@@ -97,11 +106,23 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
 
   await launch();
   const watching = watch();
+  const up = waitUntilUp();
+
+  async function waitUntilUp(): Promise<void> {
+    const given = gaveUp.then((problem) => ({ problem }));
+    while (!isReallyUp() && !isStopping()) {
+      const first = await Promise.race([given, sleep(UP_EVERY_MS)]);
+      if (first !== undefined) throw first.problem;
+      seenUp = isUp?.(sinceStart) ?? true;
+    }
+  }
+  up.catch(() => undefined); // whoever waits for it hears it; nobody has to
 
   return {
     name: spec.name,
     logFile,
     pid: () => current?.child.pid,
+    up,
     gaveUp,
     async stop() {
       stopping = true;

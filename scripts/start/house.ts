@@ -1,0 +1,212 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { prepareLandingZone, type LandingZone } from '../landing-zone/index.ts';
+import { startWriter, type Writer } from '../sample/writer.ts';
+import { endOrphan } from '../temporal/orphan.ts';
+import { portProblem } from '../temporal/ports.ts';
+import { writeEnvFile } from './env-file.ts';
+import { startLocalAws, type LocalAwsFacts } from './local-aws.ts';
+import { StartProblem } from './problem.ts';
+import { PROJECT, typescript } from './programs.ts';
+import { startTemporal, type TemporalProgram } from './temporal.ts';
+import { startWorkers } from './workers.ts';
+
+/** Everything that `npm start` runs, and how to end it. */
+export interface House {
+  readonly aws: LocalAwsFacts;
+  readonly temporal: TemporalProgram;
+  readonly zone: LandingZone;
+  /** To be sourced by other terminals. */
+  readonly envFile: string;
+  /** Transactions that the writer has done so far; null without a writer. */
+  readonly written: () => number | null;
+  /** Resolves when something that the house cannot do without was given up. */
+  readonly trouble: Promise<StartProblem>;
+  stop(): Promise<void>;
+}
+
+export interface HouseOptions {
+  readonly stateDir: string;
+  readonly ports: {
+    readonly aws: number;
+    readonly admin: number;
+    readonly temporal: number;
+    readonly ui: number;
+  };
+  readonly writer: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  /** One sentence about what is done or happens. */
+  readonly tell: (sentence: string) => void;
+  /** Already aborted or aborted later: nothing more is started. */
+  readonly signal: AbortSignal;
+}
+
+const PROGRAMS = ['local-aws', 'control-plane', 'prober-production', 'prober-drill'];
+
+/**
+ * Starts everything, as much at once as can be; when something cannot be started, what was started is ended before it throws.
+ * @throws StartProblem
+ */
+export async function startHouse(options: HouseOptions): Promise<House> {
+  const { stateDir, ports, tell, env, signal } = options;
+  const stops: (() => Promise<void>)[] = [];
+  const stop = once(async () => {
+    // Newest first: workers before Temporal and AWS, the writer before its database.
+    while (stops.length > 0) await stops.pop()?.();
+  });
+  const register = <T>(thing: T, end: (thing: T) => Promise<void>): T => {
+    stops.push(() => end(thing));
+    return thing;
+  };
+  try {
+    await endLeftovers(stateDir);
+    await refuseTakenPorts(ports, env);
+    const bundling = bundleWorkflows();
+    bundling.catch(() => undefined); // heard below, after what may fail first
+    const [aws, temporal] = await both(
+      startLocalAws({ stateDir, port: ports.aws, adminPort: ports.admin, onRestart: tell }).then(
+        async (program) => {
+          register(program.child, (child) => child.stop());
+          await program.child.up;
+          return program;
+        },
+      ),
+      startTemporal({ stateDir, port: ports.temporal, uiPort: ports.ui, env }).then((program) =>
+        register(program, (it) => it.stop()),
+      ),
+    );
+    signal.throwIfAborted();
+    const facts = aws.facts();
+    tell(`AWS answers at ${facts.endpoint}, Temporal at ${temporal.settings.address}`);
+    const zone = await prepare(facts, stateDir);
+    tell(
+      `three accounts are ready; the database "orders" holds ${zone.rows.toLocaleString('en')} rows` +
+        (zone.loadedNow ? '' : ' (kept from before)'),
+    );
+    if (!zone.fenced)
+      tell(
+        'this computer has one loopback address only: networks are NOT kept apart, and no drill can prove that they are',
+      );
+    signal.throwIfAborted();
+
+    const progress = { transactions: 0 };
+    let writer: Writer | null = null;
+    if (options.writer) {
+      writer = await startWriter({
+        connection: zone.sample,
+        clockEndpoint: facts.adminEndpoint,
+        onProgress: ({ transactions }) => (progress.transactions = transactions),
+      });
+      register(writer, (it) => it.stop());
+    }
+    const workers = await startWorkers({
+      stateDir,
+      environments: zone.environments,
+      temporal: temporal.env,
+      workflowBundle: await bundling,
+      onRestart: tell,
+    });
+    register(workers, (them) => Promise.all(them.map((worker) => worker.stop())).then(() => undefined));
+    const envFile = join(stateDir, 'lifeboat.env');
+    writeEnvFile(envFile, {
+      ...zone.environments.worker,
+      ...temporal.env,
+      LIFEBOAT_POLICY: zone.policyFile,
+      LIFEBOAT_LOCAL_AWS_ADMIN: facts.adminEndpoint,
+    });
+    await Promise.all(workers.map((worker) => worker.up));
+    tell('control plane and both probers are up');
+
+    const trouble = Promise.race([
+      aws.child.gaveUp,
+      ...workers.map((worker) => worker.gaveUp),
+      temporal.ended.then(
+        () => new StartProblem(`Temporal ended. Its log is ${join(stateDir, 'temporal', 'temporal.log')}.`),
+      ),
+    ]);
+    return {
+      aws: facts,
+      temporal,
+      zone,
+      envFile,
+      written: () => (writer === null ? null : progress.transactions),
+      trouble,
+      stop,
+    };
+  } catch (err) {
+    await stop();
+    throw err;
+  }
+}
+
+/** Both, or the failure of the first that fails, but only after the other has settled: what it started must be known to be ended. */
+async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === 'rejected') throw first.reason as Error;
+  if (second.status === 'rejected') throw second.reason as Error;
+  return [first.value, second.value];
+}
+
+async function prepare(facts: LocalAwsFacts, stateDir: string): Promise<LandingZone> {
+  try {
+    return await prepareLandingZone({ ...facts, stateDir });
+  } catch (err) {
+    if (err instanceof StartProblem) throw err;
+    throw new StartProblem(
+      `The accounts on this computer could not be prepared: ${(err as Error).message}\n` +
+        `The log of the AWS on this computer is ${join(stateDir, 'logs', 'local-aws.log')}.`,
+    );
+  }
+}
+
+async function bundleWorkflows(): Promise<string> {
+  const folder = join(PROJECT, 'node_modules', '.cache');
+  mkdirSync(folder, { recursive: true });
+  const target = join(folder, `lifeboat-workflow-bundle-${process.pid}.js`);
+  // In a process of its own: bundling would keep this one from doing anything else for a second.
+  try {
+    await promisify(execFile)(process.execPath, typescript('scripts/bundle-workflows.ts', target), {
+      cwd: PROJECT,
+    });
+  } catch (err) {
+    const said = (err as { stderr?: string }).stderr ?? (err as Error).message;
+    throw new StartProblem(`The workflows could not be bundled:\n${said}`);
+  }
+  return target;
+}
+
+/** Programs that a killed `npm start` left behind on this state. @throws StartProblem when that one is alive. */
+async function endLeftovers(stateDir: string): Promise<void> {
+  try {
+    await Promise.all(PROGRAMS.map((name) => endOrphan(join(stateDir, 'run', `${name}.pid`), stateDir)));
+  } catch (err) {
+    throw new StartProblem((err as Error).message);
+  }
+}
+
+async function refuseTakenPorts(ports: HouseOptions['ports'], env: NodeJS.ProcessEnv): Promise<void> {
+  const theirs = (env['TEMPORAL_ADDRESS'] ?? '') !== '';
+  const wanted = [
+    { port: ports.aws, what: 'the AWS on this computer', option: '--aws-port' },
+    { port: ports.admin, what: 'its admin endpoint', option: '--admin-port' },
+    ...(theirs
+      ? []
+      : [
+          { port: ports.temporal, what: 'Temporal', option: '--temporal-port' },
+          { port: ports.ui, what: "Temporal's web pages", option: '--ui-port' },
+        ]),
+  ];
+  const problems: string[] = [];
+  for (const { port, what, option } of wanted) {
+    const problem = port === 0 ? null : await portProblem('127.0.0.1', port);
+    if (problem !== null) problems.push(`Port ${port} for ${what} cannot be used (${option}): ${problem}`);
+  }
+  if (problems.length > 0) throw new StartProblem(problems.join('\n'));
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= work());
+}
