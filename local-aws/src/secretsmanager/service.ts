@@ -15,10 +15,10 @@ export interface SecretsParts {
 const DAY_MS = 86_400_000;
 
 export function secretsService({ store, keys, clock, authorize }: SecretsParts): Service {
-  const existing = (reference: string | undefined, call: Call, action: string): SecretRecord => {
-    const secret = store.find(reference ?? '', call);
-    const arn =
-      secret?.arn ?? `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${reference ?? ''}`;
+  const existing = (reference = '', call: Call, action: string): SecretRecord => {
+    const secret = store.find(reference, call);
+    const named = `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${reference}`;
+    const arn = secret?.arn ?? (reference.startsWith('arn:') ? reference : named);
     authorize(call, action, arn, {}, { ownerAccountId: secret?.accountId ?? call.accountId });
     if (!secret)
       throw new SM.ResourceNotFoundException({
@@ -153,7 +153,7 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
         const secret = store.find(SecretId ?? '', call);
         if (!secret && ForceDeleteWithoutRecovery) {
           // As AWS: forced deletion of an unknown secret succeeds.
-          const arn = `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${SecretId ?? ''}`;
+          const arn = arnWanted(call, SecretId);
           authorize(call, 'secretsmanager:DeleteSecret', arn);
           return { ARN: arn, Name: SecretId, DeletionDate: clock.now() };
         }
@@ -250,4 +250,10 @@ function listing(secret: SecretRecord): SM.SecretListEntry {
     OwningService: secret.owningService,
     ...(secret.deletedAt === undefined ? {} : { DeletedDate: new Date(secret.deletedAt) }),
   };
+}
+
+/** What is asked for when there is no such secret: it may be named by its ARN or by its name. */
+function arnWanted(call: Call, reference = ''): string {
+  if (reference.startsWith('arn:')) return reference;
+  return `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${reference}`;
 }
