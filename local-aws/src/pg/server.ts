@@ -129,6 +129,7 @@ export class PostgresServer {
   async start(): Promise<void> {
     if (this.#child) return;
     await endOrphan(this.dataDir);
+    await this.#writeConfig();
     for (let attempt = 1; ; attempt++) {
       const from = await this.#logSize();
       const failure = await this.#startOnce();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { Account } from './account.ts';
 import { ownedFolder, passableFolder, type PostgresHost } from './host.ts';
