@@ -8,6 +8,7 @@ import { refuse } from './aws/errors.ts';
 import { ledgerOf } from './ledger/index.ts';
 import { listObjects } from './ledger/versions.ts';
 import { readStatement } from './ledger/read.ts';
+import { LATEST_DAYS } from './ledger/statements.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
 /** What the ledger knows about the source of a recovery point: all that a drill needs of production. */
@@ -18,6 +19,8 @@ export interface Protection {
 }
 
 const DAY_MS = 86_400_000;
+/** Most likely first: the day of the point, the ones around it, then as far back as a slot may lie. */
+const DAYS_TO_LOOK = [0, -1, 1, ...Array.from({ length: LATEST_DAYS - 1 }, (_, index) => -2 - index)];
 
 /** Looks up, in the ledger, what earlier nights have stated. The ledger is the only history that Lifeboat has. */
 export function createProtectionActivities({ clients }: { clients: AwsClients }) {
@@ -26,8 +29,8 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
 
   return {
     /**
-     * The statement that names this recovery point among its copies. A point keeps the date of its original, so it was stated under
-     * that day, the one before (a slot before midnight) or the one after. Null when no statement names it.
+     * The statement that names this recovery point among its copies; null when none does. A point keeps the date of its original, and
+     * its statement is filed under the day of the slot, which a late start or a copy that took days may put some days before it.
      */
     async findProtection(ask: {
       policy: Policy;
@@ -37,7 +40,7 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
     }): Promise<Protection | null> {
       const { policy, resource, pointArn, createdAt } = ask;
       const ledger = ledgerOf(policy, clients);
-      const days = [0, -1, 1].map((offset) => dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS)));
+      const days = DAYS_TO_LOOK.map((offset) => dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS)));
       for (const day of days) {
         const facts = await protectionsOf(ledger, day, `protect-${resource}-`).catch(
           refusing(`read the statements of ${day}`),
