@@ -40,7 +40,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     const path = join(stateDir, `${name}.journal`);
     mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
     const opened = openJournal<E>(path, options);
-    journals.set(name, opened as Journal<unknown>);
+    journals.set(name, opened);
     return opened;
   };
   const table = <V>(name: string): Table<V> => openTable(journal<TableLine<V>>(name));

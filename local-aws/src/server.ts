@@ -87,10 +87,17 @@ class Exchange {
       const found = await findOperation(endpoint, asked);
       call = this.call(claim, credential, found.operation.name);
       const fault = await this.parts.faults.before(call);
-      if (fault) return await this.misbehave(endpoint, call, fault);
+      if (fault) {
+        await this.misbehave(endpoint, call, fault);
+        return;
+      }
       const answer = await invoke(endpoint, found, asked, call);
       const late = this.parts.faults.after(call);
-      if (late) return await this.misbehave(endpoint, call, late);
+      if (late) {
+        if (isStream(answer.body)) answer.body.destroy();
+        await this.misbehave(endpoint, call, late);
+        return;
+      }
       this.record(call, answer.status);
       await this.send(answer);
     } catch (thrown) {

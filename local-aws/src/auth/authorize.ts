@@ -12,21 +12,21 @@ export interface Verdict {
 }
 
 export interface Authorizer {
-  decide(
+  readonly decide: (
     call: Call,
     action: string,
     resource: string,
     context?: ConditionContext,
     options?: AuthorizeOptions,
-  ): Verdict;
+  ) => Verdict;
   /** Decides, records, and throws the service's AccessDenied. */
-  authorize(
+  readonly authorize: (
     call: Call,
     action: string,
     resource: string,
     context?: ConditionContext,
     options?: AuthorizeOptions,
-  ): void;
+  ) => void;
 }
 
 export function createAuthorizer(roles: RoleBook, events: Events, clock: Clock): Authorizer {

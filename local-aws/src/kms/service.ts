@@ -75,11 +75,11 @@ export function kmsService({ ring, clock, authorize }: KmsParts): Service {
     module: KMS,
     handlers: {
       async CreateKey(input, call) {
-        refuseMembers('kms', 'CreateKey', input, ['CustomKeyStoreId', 'MultiRegion', 'XksKeyId']);
+        refuseMembers('kms', 'CreateKey', input, ['CustomKeyStoreId', 'MultiRegion', 'XksKeyId', 'CustomerMasterKeySpec']);
         authorize(call, 'kms:CreateKey', '*', {}, { ownerAccountId: call.accountId });
         if (input.Origin !== undefined && input.Origin !== 'AWS_KMS')
           throw notImplemented('kms', `CreateKey with Origin ${input.Origin}`);
-        const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT';
+        const spec = input.KeySpec ?? 'SYMMETRIC_DEFAULT';
         if (spec !== 'SYMMETRIC_DEFAULT' && spec !== 'ECC_NIST_P256')
           throw notImplemented('kms', `keys of the spec ${spec}`);
         const usage = spec === 'SYMMETRIC_DEFAULT' ? 'ENCRYPT_DECRYPT' : 'SIGN_VERIFY';
@@ -238,7 +238,6 @@ export function kmsService({ ring, clock, authorize }: KmsParts): Service {
           KeyId: key.arn,
           PublicKey,
           KeySpec: key.spec,
-          CustomerMasterKeySpec: key.spec,
           KeyUsage: key.usage,
           SigningAlgorithms: ['ECDSA_SHA_256'],
         };
@@ -351,7 +350,6 @@ function metadata(key: KeyRecord): KMS.KeyMetadata {
     KeyState: state,
     Origin: 'AWS_KMS',
     KeyManager: key.manager,
-    CustomerMasterKeySpec: key.spec,
     KeySpec: key.spec,
     MultiRegion: false,
     ...(key.deletionAt === undefined ? {} : { DeletionDate: new Date(key.deletionAt) }),

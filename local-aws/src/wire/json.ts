@@ -1,4 +1,4 @@
-import { JsonCodec } from '@aws-sdk/core/protocols';
+import { JsonCodec2 } from '@aws-sdk/core/protocols';
 import type { NormalizedSchema } from '@smithy/core/schema';
 import type { Protocol } from './protocol.ts';
 
@@ -11,7 +11,7 @@ export interface JsonSerde {
 
 /** The SDK's own JSON codec, used from the other side. */
 export function jsonSerde(settings: { readonly httpBindings: boolean }): JsonSerde {
-  const codec = new JsonCodec({
+  const codec = new JsonCodec2({
     timestampFormat: { useTrait: true, default: EPOCH_SECONDS },
     httpBindings: settings.httpBindings,
     jsonName: settings.httpBindings,
@@ -20,7 +20,7 @@ export function jsonSerde(settings: { readonly httpBindings: boolean }): JsonSer
     write(schema, value) {
       const serializer = codec.createSerializer();
       serializer.write(schema, value);
-      return String(serializer.flush());
+      return Buffer.from(serializer.flush()).toString('utf8');
     },
     async read(schema, text) {
       if (text.trim() === '') return {};

@@ -1,4 +1,4 @@
-import { NormalizedSchema } from '@smithy/core/schema';
+import type { NormalizedSchema } from '@smithy/core/schema';
 import { parseTimestamp } from './timestamps.ts';
 
 export type QueryDialect = 'query' | 'ec2';

@@ -17,7 +17,7 @@ interface BindingTraits {
 const SETTINGS = { httpBindings: true, timestampFormat: { useTrait: true, default: 7 as const } };
 
 export function bindingOf(member: NormalizedSchema): BindingTraits {
-  return member.getMergedTraits() as BindingTraits;
+  return member.getMergedTraits();
 }
 
 export function isInBody(traits: BindingTraits): boolean {
@@ -106,7 +106,7 @@ function readBound(
 function readText(member: NormalizedSchema, text: string | undefined): unknown {
   if (text === undefined) return undefined;
   if (member.isTimestampSchema()) return parseTimestamp(text);
-  return new FromStringShapeDeserializer(SETTINGS).read(member as never, text) as unknown;
+  return new FromStringShapeDeserializer(SETTINGS).read(member, text) as unknown;
 }
 
 function readPrefixed(
@@ -152,7 +152,7 @@ export function splitRestOutput(
 
 function writeText(member: NormalizedSchema, value: unknown): string {
   const serializer = new ToStringShapeSerializer(SETTINGS);
-  serializer.write(member as never, value);
+  serializer.write(member, value);
   return serializer.flush();
 }
 
