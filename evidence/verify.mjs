@@ -361,7 +361,7 @@ function checkClock(path, seal, before, found) {
 
 // --- slots ---
 
-/** How long a night is remembered for statements that come late; keeps the memory for years of nights small. */
+/** How long the ends of a night are remembered for statements that come late; keeps the memory for years of nights small. */
 const REMEMBERED_MS = 16 * 86_400_000;
 /**
  * Every slot that a statement opens must end in the population of a night, and every slot that a night calls passed must be shown
@@ -371,18 +371,20 @@ const REMEMBERED_MS = 16 * 86_400_000;
 function followSlots(found, openedBefore) {
   const open = new Map();
   const passed = new Set();
+  /** By policy and slot; `ended` is null when the night is so long ago that its ends were forgotten. */
   const nights = new Map();
+  const remembered = new Set();
   const newest = new Map();
   const notChecked = [];
   let slots = 0;
-  let forgottenBefore = '';
   let tooLate = 0;
   const idOf = (policy, slot, resource) => JSON.stringify([policy, slot, resource]);
   function forget(now) {
-    for (const [id, { at }] of nights) {
+    for (const id of remembered) {
+      const at = nights.get(id)?.at ?? 0;
       if (at >= now - REMEMBERED_MS) return;
-      nights.delete(id);
-      forgottenBefore = new Date(now - REMEMBERED_MS).toISOString();
+      remembered.delete(id);
+      nights.set(id, { ended: null, at });
     }
   }
   return {
@@ -397,8 +399,8 @@ function followSlots(found, openedBefore) {
       }
       const id = idOf(policy, slot, resource);
       const night = nights.get(JSON.stringify([policy, slot]));
-      if (night?.ended.has(id) === true) return;
-      if (night === undefined && slot < forgottenBefore) {
+      if (night?.ended?.has(id) === true) return;
+      if (night?.ended === null) {
         tooLate += 1;
         return;
       }
@@ -436,6 +438,7 @@ function followSlots(found, openedBefore) {
         if (waiting.policy === policy && waiting.slot === slot) open.set(id, { ...waiting, ofNight: true });
       }
       nights.set(JSON.stringify([policy, slot]), { ended, at: Date.parse(sealedAt) });
+      remembered.add(JSON.stringify([policy, slot]));
       forget(Date.parse(sealedAt));
       if (slot > (newest.get(policy) ?? '')) newest.set(policy, slot);
     },

@@ -59,7 +59,8 @@ export async function getFingerprint(
   try {
     bytes = await readVersion({ ...ledger, bucket: ref.bucket }, ref.key, ref.versionId);
   } catch (error) {
-    if (!isNamed(error, 'NoSuchKey', 'NoSuchVersion', 'MethodNotAllowed')) throw error;
+    // S3 calls a version id that it cannot have given an invalid argument.
+    if (!isNamed(error, 'NoSuchKey', 'NoSuchVersion', 'InvalidArgument', 'MethodNotAllowed')) throw error;
     throw failure('FingerprintMissing', `The fingerprint ${where} is not there.`, { ...ref }, error);
   }
   if (sha256(bytes) !== ref.sha256) {

@@ -19,7 +19,7 @@ export interface Slots {
   close(): { slots: number; notChecked: string[] };
 }
 
-/** How long a night is remembered for statements that come late; keeps the memory for years of nights small. */
+/** How long the ends of a night are remembered for statements that come late; keeps the memory for years of nights small. */
 const REMEMBERED_MS = 16 * 86_400_000;
 
 /**
@@ -30,20 +30,22 @@ const REMEMBERED_MS = 16 * 86_400_000;
 export function followSlots(found: Found, openedBefore: () => string | null): Slots {
   const open = new Map<string, OpenSlot>();
   const passed = new Set<string>();
-  const nights = new Map<string, { readonly ended: Set<string>; readonly at: number }>();
+  /** By policy and slot; `ended` is null when the night is so long ago that its ends were forgotten. */
+  const nights = new Map<string, { readonly ended: Set<string> | null; readonly at: number }>();
+  const remembered = new Set<string>();
   const newest = new Map<string, string>();
   const notChecked: string[] = [];
   let slots = 0;
-  let forgottenBefore = '';
   let tooLate = 0;
   const idOf = (policy: string, slot: string, resource: string): string =>
     JSON.stringify([policy, slot, resource]);
 
   function forget(now: number): void {
-    for (const [id, { at }] of nights) {
+    for (const id of remembered) {
+      const at = nights.get(id)?.at ?? 0;
       if (at >= now - REMEMBERED_MS) return;
-      nights.delete(id);
-      forgottenBefore = new Date(now - REMEMBERED_MS).toISOString();
+      remembered.delete(id);
+      nights.set(id, { ended: null, at });
     }
   }
 
@@ -59,8 +61,8 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
       }
       const id = idOf(policy, slot, resource);
       const night = nights.get(JSON.stringify([policy, slot]));
-      if (night?.ended.has(id) === true) return;
-      if (night === undefined && slot < forgottenBefore) {
+      if (night?.ended?.has(id) === true) return;
+      if (night?.ended === null) {
         tooLate += 1;
         return;
       }
@@ -99,6 +101,7 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
         if (waiting.policy === policy && waiting.slot === slot) open.set(id, { ...waiting, ofNight: true });
       }
       nights.set(JSON.stringify([policy, slot]), { ended, at: Date.parse(sealedAt) });
+      remembered.add(JSON.stringify([policy, slot]));
       forget(Date.parse(sealedAt));
       if (slot > (newest.get(policy) ?? '')) newest.set(policy, slot);
     },

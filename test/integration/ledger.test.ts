@@ -1,0 +1,254 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { CreateKeyCommand, DisableKeyCommand, GetPublicKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectRetentionCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { startLocalAws } from 'lifeboat-local-aws';
+import {
+  createFingerprintStore,
+  createLedgerActivities,
+  createLedgerReader,
+} from '../../activities/ledger/index.ts';
+import { policySchema } from '../../domain/policy/schema.ts';
+import { verifyExport } from '../../evidence/verifier/verify-export.ts';
+import { drillFact, nightFact, protectionFact } from '../unit/evidence-facts.ts';
+import { slotOfNight } from '../unit/evidence-export.ts';
+import type { LocalAws } from 'lifeboat-local-aws';
+import type { LedgerClients } from '../../activities/ledger/index.ts';
+import type { Policy } from '../../domain/policy/schema.ts';
+
+const VAULT = '222222222222';
+const REGION = 'us-east-1';
+const BUCKET = 'lifeboat-ledger';
+const folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+// PostgreSQL refuses root, and its user must be able to enter.
+chmodSync(folder, 0o755);
+let aws: LocalAws;
+let s3: S3Client;
+let kms: KMSClient;
+let clients: LedgerClients;
+let policy: Policy;
+
+beforeAll(async () => {
+  aws = await startLocalAws({
+    stateDir: join(folder, 'aws'),
+    port: 0,
+    adminPort: 0,
+    accounts: [{ id: VAULT, name: 'vault' }],
+  });
+  const config = {
+    endpoint: aws.endpoint,
+    region: REGION,
+    credentials: aws.accounts[VAULT]!,
+    forcePathStyle: true,
+  };
+  s3 = new S3Client(config);
+  kms = new KMSClient(config);
+  clients = { s3: () => s3, kms: () => kms, forget: () => undefined };
+  await s3.send(new CreateBucketCommand({ Bucket: BUCKET, ObjectLockEnabledForBucket: true }));
+  policy = samplePolicy(await newKey());
+});
+
+afterAll(async () => {
+  s3.destroy();
+  kms.destroy();
+  await aws.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function newKey(): Promise<string> {
+  const { KeyMetadata } = await kms.send(
+    new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }),
+  );
+  return KeyMetadata!.Arn!;
+}
+
+function samplePolicy(signingKey: string): Policy {
+  const role = (account: string): string => `arn:aws:iam::${account}:role/lifeboat`;
+  const account = (id: string) => ({ id, role: role(id) });
+  const vault = {
+    account: 'vault',
+    region: REGION,
+    name: 'lifeboat',
+    serviceRole: role(VAULT),
+    lock: 'compliance',
+  };
+  return policySchema.parse({
+    version: 1,
+    name: 'sample',
+    schedule: { cron: '30 2 * * *' },
+    retention: { days: 90 },
+    objectives: { rto: '4h', rpo: '1h' },
+    accounts: { production: account('111111111111'), vault: account(VAULT), drill: account('333333333333') },
+    backup: { ...vault, account: 'production', region: 'eu-central-1' },
+    copies: [vault],
+    drill: {
+      region: REGION,
+      transitVault: 'lifeboat-transit',
+      restoreRole: role('333333333333'),
+      instanceClass: 'db.t4g.medium',
+      subnetGroup: 'drill',
+      securityGroups: ['sg-0123456789abcdef0'],
+    },
+    ledger: { region: REGION, bucket: BUCKET, signingKey, keep: '400d' },
+    resources: [
+      {
+        name: 'orders',
+        kind: 'rds-instance',
+        arn: 'arn:aws:rds:eu-central-1:111111111111:db:orders',
+        credentials: 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:orders',
+      },
+    ],
+  });
+}
+
+/** One night: the statements of each resource, and its seal. */
+async function night(n: number, resources: readonly string[], under: Policy = policy) {
+  const ledger = createLedgerActivities({ clients });
+  const slot = slotOfNight(n);
+  for (const resource of resources) {
+    for (const fact of [protectionFact(resource, slot), drillFact(resource, slot)]) {
+      const scope = `${fact.type}-${resource}-${slot}`;
+      await ledger.recordStatement({ policy: under, scope, name: fact.type, slot, fact });
+    }
+  }
+  return ledger.sealNight({ policy: under, slot, night: nightFact(resources, slot) });
+}
+
+async function verified(key?: string) {
+  const out = mkdtempSync(join(folder, 'export-'));
+  await createLedgerReader({ clients }).exportEvidence({ policy, out });
+  return verifyExport(out, key === undefined ? {} : { key });
+}
+
+async function keyFile(keyArn: string): Promise<string> {
+  const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId: keyArn }));
+  const file = join(mkdtempSync(join(folder, 'key-')), 'key.pem');
+  const base64 = Buffer.from(PublicKey!).toString('base64');
+  writeFileSync(
+    file,
+    `-----BEGIN PUBLIC KEY-----\n${base64.match(/.{1,64}/g)!.join('\n')}\n-----END PUBLIC KEY-----\n`,
+  );
+  return file;
+}
+
+test('a night goes through KMS and S3 into the ledger, and its export is verified with the key from KMS', async () => {
+  const seal = await night(0, ['orders', 'customers']);
+  expect(seal).toMatchObject({ key: 'seals/000000000001.json', sequence: 1, statements: 4 });
+  expect(await night(0, ['orders', 'customers'])).toEqual(seal);
+  const report = await verified(await keyFile(policy.ledger.signingKey));
+  expect(report).toMatchObject({
+    verdict: 'verified',
+    findings: [],
+    key: { checked: true },
+    examined: { statements: 4 },
+  });
+});
+
+test('what lies in the ledger cannot be deleted, and its lock can be read', async () => {
+  const [statement] = await createLedgerReader({ clients }).listStatements({ policy });
+  const where = { Bucket: BUCKET, Key: statement!.key, VersionId: statement!.versionId };
+  const { Retention } = await s3.send(new GetObjectRetentionCommand(where));
+  expect(Retention!.Mode).toBe('COMPLIANCE');
+  const days = (Retention!.RetainUntilDate!.getTime() - Date.parse(statement!.writtenAt)) / 86_400_000;
+  expect(days).toBeGreaterThanOrEqual(400);
+  await expect(s3.send(new DeleteObjectCommand(where))).rejects.toMatchObject({ name: 'AccessDenied' });
+});
+
+test('the time of AWS is that of its own clock, not of this computer', async () => {
+  const ledger = createLedgerActivities({ clients });
+  const before = Date.parse(await ledger.awsNow({ policy }));
+  await fetch(`${aws.adminEndpoint}/clock/advance`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ days: 91 }),
+  });
+  const after = Date.parse(await ledger.awsNow({ policy }));
+  expect((after - before) / 86_400_000).toBeGreaterThanOrEqual(91);
+  // The estimate of a worker that was running is 91 days old: the lock must come out long enough all the same.
+  const fact = {
+    type: 'policy-applied',
+    policy: 'sample',
+    policySha256: 'ab'.repeat(32),
+    resources: ['orders'],
+  } as const;
+  const ref = await ledger.recordStatement({ policy, scope: 'policy', name: 'applied', fact });
+  const where = { Bucket: BUCKET, Key: ref.key, VersionId: ref.versionId };
+  const { Retention } = await s3.send(new GetObjectRetentionCommand(where));
+  expect((Retention!.RetainUntilDate!.getTime() - after) / 86_400_000).toBeGreaterThanOrEqual(400);
+});
+
+test('control planes that write at once, over the wire, make one chain', async () => {
+  const seals = await Promise.all([1, 2, 3, 4, 5].map((n) => night(n, [`resource-${n}`])));
+  expect(new Set(seals.map(({ sequence }) => sequence)).size).toBe(5);
+  expect(await verified()).toMatchObject({ verdict: 'verified', findings: [], examined: { seals: 6 } });
+});
+
+test('a delete marker and a forged version change nothing, and are named by the next seal', async () => {
+  const reader = createLedgerReader({ clients });
+  const [one, two] = await reader.listStatements({ policy, from: '2027-01-01' });
+  await s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: one!.key }));
+  await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: two!.key, Body: 'forged' }));
+  await night(6, ['orders']);
+  const report = await verified();
+  expect(report).toMatchObject({ verdict: 'verified', findings: [] });
+  expect(report.warnings.join('\n')).toContain(`${one!.key}: 1 delete markers`);
+  expect(report.warnings.join('\n')).toContain(`${two!.key}: 1 later versions`);
+});
+
+test('a new signing key is vouched for by the old one', async () => {
+  const old = policy.ledger.signingKey;
+  policy = samplePolicy(await newKey());
+  await night(7, ['orders']);
+  for (const key of [old, policy.ledger.signingKey]) {
+    expect(await verified(await keyFile(key))).toMatchObject({ verdict: 'verified', findings: [] });
+  }
+});
+
+test('a new signing key whose predecessor was disabled seals the night, and the break is there to be seen', async () => {
+  const old = policy.ledger.signingKey;
+  policy = samplePolicy(await newKey());
+  const oldKey = await keyFile(old);
+  await kms.send(new DisableKeyCommand({ KeyId: old }));
+  const { key } = await night(8, ['orders']);
+  expect((await verified(oldKey)).findings).toEqual([
+    expect.objectContaining({ code: 'wrong-key', object: key }),
+  ]);
+  expect(await verified(await keyFile(policy.ledger.signingKey))).toMatchObject({ verdict: 'verified' });
+});
+
+test('a key of the wrong kind is refused with what to do', async () => {
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+  const wrong = samplePolicy(KeyMetadata!.Arn!);
+  await expect(night(9, ['orders'], wrong)).rejects.toMatchObject({
+    type: 'LedgerRefused',
+    nonRetryable: true,
+  });
+});
+
+test('fingerprints come back through the store of the prober', async () => {
+  const store = createFingerprintStore(clients);
+  const key = 'fingerprints/orders/before';
+  expect(await store.find(policy, key)).toBeNull();
+  const stored = await store.put(policy, key, Buffer.from('digests'));
+  expect(await store.find(policy, key)).toEqual(stored);
+  expect(Buffer.from(await store.get(policy, stored)).toString()).toBe('digests');
+  await expect(store.get(policy, { ...stored, versionId: 'no-such-version' })).rejects.toMatchObject({
+    type: 'FingerprintMissing',
+  });
+});
+
+test('a bucket of another account is refused', async () => {
+  const foreign = {
+    ...policy,
+    accounts: { ...policy.accounts, vault: { ...policy.accounts.vault, id: '999999999999' } },
+  };
+  await expect(night(10, ['orders'], foreign)).rejects.toMatchObject({ type: 'PermissionMissing' });
+});
