@@ -10,7 +10,10 @@ const LOOK_EVERY_MS = 400;
 /** Unanswered looks in a row after which a person should hear that nobody is working. */
 const UNANSWERED = 4;
 
-type Watcher = Pick<World, 'terminal' | 'sleep' | 'onInterrupt' | 'now'>;
+interface Watcher extends Pick<World, 'terminal' | 'sleep' | 'onInterrupt' | 'now'> {
+  /** From when the instants in front of plain lines count; default: now. */
+  readonly since?: Date;
+}
 
 /**
  * Shows the progress of a run until `done` resolves, and resolves with the same value. A terminal gets lines that are redrawn,
@@ -23,8 +26,8 @@ export async function follow<T>(
   done: Promise<T>,
   watcher: Watcher,
 ): Promise<T> {
-  const { terminal, sleep, onInterrupt, now } = watcher;
-  const view = terminal.live ? redrawn(terminal, now) : oneLinePerChange(terminal, now);
+  const { terminal, sleep, onInterrupt, now, since = now() } = watcher;
+  const view = terminal.live ? redrawn(terminal, now) : oneLinePerChange(terminal, now, since);
   let end: { readonly value: T } | { readonly error: unknown } | undefined;
   let interrupted = false;
   let wake: () => void = () => undefined;
@@ -69,8 +72,8 @@ interface View {
   close(): void;
 }
 
-function oneLinePerChange(terminal: Terminal, now: () => Date): View {
-  const began = now().getTime();
+function oneLinePerChange(terminal: Terminal, now: () => Date, since: Date): View {
+  const began = since.getTime();
   const seen = new Map<string, string>();
   const at = (): string => `[${howLong((now().getTime() - began) / 1000).padStart(7)}]`;
   return {

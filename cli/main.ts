@@ -10,6 +10,8 @@ import { createTerminal } from './terminal.ts';
 import type { World } from './world.ts';
 
 const { env, stdout, stderr } = process;
+// The SDK is pinned; what later versions will need is no news for whoever runs a command.
+env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 function makeWorld({ policy, json = false, color }: GlobalOptions): World {
   const wantsColor = color && (env.NO_COLOR ?? '') === '' && stdout.isTTY && env.TERM !== 'dumb';

@@ -169,8 +169,7 @@ function addEvidence(program: Command, run: RunVerb): void {
   report
     .command('drill [resource-or-statement]')
     .description('the newest drill (of a resource), or the one of a statement key')
-    .option('--html <file>', 'write it as a page to print')
-    .action((which: string | undefined, options: { html?: string }) =>
-      run(async (world) => (await import('./verbs/evidence.ts')).reportDrill(world, which, options)),
+    .action((which: string | undefined) =>
+      run(async (world) => (await import('./verbs/report.ts')).reportDrill(world, which)),
     );
 }

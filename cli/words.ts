@@ -11,6 +11,13 @@ export function howLong(seconds: number): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
+/** As {@link howLong}, without parts that are nothing: `4 h`, `400 d`. */
+export function wholeLength(seconds: number): string {
+  return howLong(seconds)
+    .replace(/ 0+ (s|min|h)$/, '')
+    .replace(/\.0 s$/, ' s');
+}
+
 /** `just now`, `4 min ago`, `in 3 h 10 min`: seen from `now`. */
 export function howFar(instant: string | Date, now: Date): string {
   const seconds = (now.getTime() - new Date(instant).getTime()) / 1000;

@@ -61,7 +61,7 @@ async function nightIn(
   const { zone, aws } = house;
   // From here on this process reads evidence itself, as the worker's role of the AWS on this computer; never with a developer's own.
   for (const name of Object.keys(process.env))
-    if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name);
+    if (name.startsWith('AWS_') && !name.startsWith('AWS_SDK_')) Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, zone.environments.worker);
 
   const loaded = loadPolicy(zone.policyFile, (text) => terminal.warn(text));
@@ -76,6 +76,7 @@ async function nightIn(
       terminal,
       sleep: (ms: number) => sleep(ms),
       now: () => new Date(),
+      since: new Date(began),
       onInterrupt: (handler: () => void) => {
         interrupted.addEventListener('abort', handler, { once: true });
         return () => interrupted.removeEventListener('abort', handler);
@@ -134,6 +135,9 @@ function explain(err: unknown): string {
   if (process.env['LIFEBOAT_DEBUG'] === '1' && err instanceof Error) return err.stack ?? err.message;
   return `Something unexpected happened: ${err instanceof Error ? err.message : String(err)}\nLIFEBOAT_DEBUG=1 shows where.`;
 }
+
+// The SDK is pinned; what later versions will need is no news for whoever starts this one.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

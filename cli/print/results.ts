@@ -4,7 +4,7 @@ import type { Policy } from '../../domain/policy/schema.ts';
 import type { Examined } from '../../domain/verdict.ts';
 import { duration } from '../../domain/units.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
-import { count, howLong, size, some, when } from '../words.ts';
+import { count, howLong, size, some, when, wholeLength } from '../words.ts';
 
 /** Results of runs as lines for people. Nothing here decides anything; the words are those of the results. */
 
@@ -110,33 +110,34 @@ export function drillLines(
     `point: ${pointArn ?? 'none'}`,
     ...checkLines(terminal, checks),
     ...coverageLines(checks),
-    rtoText(rto, objectives),
-    rpoText(rpoSeconds, objectives),
+    rtoText(rto, objectives === undefined ? undefined : duration(objectives.rto)),
+    rpoText(rpoSeconds, objectives === undefined ? undefined : duration(objectives.rpo)),
     cleanedUp
       ? 'teardown: everything that the drill made is gone, each absence was seen'
       : terminal.paint('red', 'teardown: NOT complete; the sweeper tries again, see `lifeboat report drill`'),
   ];
 }
 
-export function rtoText(rto: DrillResult['rto'], objectives?: Policy['objectives']): string {
+/** @param limit the objective in seconds. */
+export function rtoText(rto: DrillResult['rto'], limit?: number): string {
   const at = (seconds: number | null): string => (seconds === null ? 'not reached' : howLong(seconds));
-  const limit =
-    objectives === undefined ? '' : `, objective ${objectives.rto}${margin(rto.verified, objectives.rto)}`;
-  return `RTO: available ${at(rto.available)}, first query ${at(rto.firstQuery)}, verified ${at(rto.verified)}${limit}`;
+  return `RTO: available ${at(rto.available)}, first query ${at(rto.firstQuery)}, verified ${at(rto.verified)}${objective(rto.verified, limit)}`;
 }
 
-export function rpoText(rpoSeconds: number | null, objectives?: Policy['objectives']): string {
-  const limit =
-    objectives === undefined ? '' : `, objective ${objectives.rpo}${margin(rpoSeconds, objectives.rpo)}`;
-  return rpoSeconds === null
-    ? `RPO: unknown, no freshness rule could tell${limit}`
-    : `RPO: the newest data was ${howLong(rpoSeconds)} old at the instant of the backup${limit}`;
+/** @param limit the objective in seconds. */
+export function rpoText(rpoSeconds: number | null, limit?: number): string {
+  const seen =
+    rpoSeconds === null
+      ? 'RPO: unknown, no freshness rule could tell'
+      : `RPO: the newest data was ${howLong(rpoSeconds)} old at the instant of the backup`;
+  return seen + objective(rpoSeconds, limit);
 }
 
-function margin(measured: number | null, limit: string): string {
-  if (measured === null) return '';
-  const left = duration(limit) - measured;
-  return left >= 0 ? ` (${howLong(left)} to spare)` : ` (missed by ${howLong(-left)})`;
+function objective(measured: number | null, limit: number | undefined): string {
+  if (limit === undefined) return '';
+  const left = measured === null ? null : limit - measured;
+  const margin = left === null ? '' : left >= 0 ? ', kept' : `, missed by ${howLong(-left)}`;
+  return ` (objective ${wholeLength(limit)}${margin})`;
 }
 
 export function nightLines(terminal: Terminal, result: NightResult, policy?: Policy): string[] {

@@ -1,12 +1,10 @@
-import { writeFile } from 'node:fs/promises';
-import { createAwsClients } from '../../activities/aws/clients.ts';
-import { createLedgerReader, type LedgerReader } from '../../activities/ledger/index.ts';
 import { renderVerifyReport } from '../../evidence/verifier/report.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import { CouldNot, EXIT, type ExitStatus } from '../exit-status.ts';
 import { painted, table } from '../terminal.ts';
 import type { World } from '../world.ts';
 import { size, some, when } from '../words.ts';
+import { withLedger } from './ledger.ts';
 
 interface Period {
   readonly from?: string;
@@ -71,15 +69,6 @@ export function verifyEvidence(
   world.terminal.result(report);
   world.terminal.say(renderVerifyReport(report).trimEnd());
   return report.exitCode;
-}
-
-async function withLedger<T>(use: (ledger: LedgerReader) => Promise<T>): Promise<T> {
-  const clients = createAwsClients({ sessionName: 'lifeboat-reader' });
-  try {
-    return await use(createLedgerReader({ clients }));
-  } finally {
-    clients.destroy();
-  }
 }
 
 function periodOf({ from, to }: Period): Period {

@@ -85,6 +85,11 @@ export async function startHouse(options: HouseOptions): Promise<House> {
       `three accounts are ready; the database "orders" holds ${zone.rows.toLocaleString('en')} rows` +
         (zone.loadedNow ? '' : ' (kept from before)'),
     );
+    const ahead = await daysAhead(facts.adminEndpoint);
+    if (ahead > 0)
+      tell(
+        `the clock of this AWS is ${ahead} days ahead of this computer's, since vault locks had to become immutable first`,
+      );
     if (!zone.fenced)
       tell(
         'this computer has one loopback address only: networks are NOT kept apart, and no drill can prove that they are',
@@ -159,6 +164,12 @@ async function prepare(facts: LocalAwsFacts, stateDir: string): Promise<LandingZ
         `The log of the AWS on this computer is ${join(stateDir, 'logs', 'local-aws.log')}.`,
     );
   }
+}
+
+async function daysAhead(adminEndpoint: string): Promise<number> {
+  const answer = await fetch(new URL('/clock', adminEndpoint), { signal: AbortSignal.timeout(5_000) });
+  const { offsetSeconds } = (await answer.json()) as { offsetSeconds: number };
+  return Math.round(offsetSeconds / 86_400);
 }
 
 async function bundleWorkflows(): Promise<string> {

@@ -9,6 +9,7 @@ import { nightIdPrefix, slotOf } from '../../domain/names.ts';
 import { damageNewestPoint, type DamageKind } from './damage.ts';
 
 export interface NightWorld extends Pick<World, 'terminal' | 'sleep' | 'onInterrupt' | 'now'> {
+  readonly since: Date;
   readonly tell: (sentence: string) => void;
   /** Rejects when something that the night needs was given up; a night must not wait for a worker that never comes back. */
   readonly trouble: Promise<never>;

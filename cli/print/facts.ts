@@ -1,0 +1,59 @@
+import type { DrillFact, ProtectionFact } from '../../domain/facts.ts';
+import type { Policy } from '../../domain/policy/schema.ts';
+import { summaryOf } from '../../domain/summary.ts';
+import { painted, table, type Terminal } from '../terminal.ts';
+import { howLong, some } from '../words.ts';
+import { checkLines, coverageLines, lockText, rpoText, rtoText } from './results.ts';
+
+/** Statements from the ledger as lines for people: what they say, nothing decided here. */
+
+export function protectionFactLines(terminal: Terminal, fact: ProtectionFact, policy: Policy): string[] {
+  const print = fact.fingerprints.at(-1);
+  const hops = fact.points.map(({ location, deleteAt, lock }, hop) => [
+    hop === 0 ? 'backup' : `copy ${hop}`,
+    accountName(policy, location.accountId),
+    location.region,
+    location.vault,
+    deleteAt === null ? 'never expires' : `until ${deleteAt.slice(0, 10)}`,
+    terminal.paint(lock.state === 'immutable' ? 'green' : 'yellow', lockText(lock)),
+  ]);
+  return [
+    `${painted(terminal, fact.outcome)}${fact.reason === undefined ? '' : `: ${fact.reason}`}`,
+    print === undefined
+      ? terminal.paint('yellow', 'no fingerprint could be taken, so nothing can be compared')
+      : `fingerprinted before and after the backup: ${some(print.rows, 'row')} in ${some(print.tables, 'table')}, ${some(print.blocks, 'block')}`,
+    ...table(['hop', 'account', 'region', 'vault', 'kept', 'lock, as read back'], hops),
+  ];
+}
+
+export function drillFactLines(terminal: Terminal, fact: DrillFact): string[] {
+  const { checks, fence, teardown, rto, rpoSeconds, objectives, selection } = fact;
+  const summaries = checks.map(summaryOf);
+  const bad = (text: string): string => terminal.paint('red', text);
+  return [
+    `restored and checked: ${painted(terminal, fact.verdict)} (point ${selection.rule}, of ${some(selection.candidates, 'candidate')})`,
+    ...fact.reasons.map((reason) => `${bad('✗')} ${reason}`),
+    ...checkLines(terminal, summaries),
+    ...coverageLines(summaries),
+    // What the checks say of themselves that they did not look at is shown as plainly as the rest.
+    ...checks.flatMap(({ check, notTested }) => notTested.map((what) => `not tested (${check}): ${what}`)),
+    rtoText(rto, objectives.rtoSeconds),
+    rpoText(rpoSeconds, objectives.rpoSeconds),
+    'isolation:',
+    ...(fence === null || fence.attempts.length === 0
+      ? [terminal.paint('yellow', '  nothing was tried')]
+      : fence.attempts.map(
+          ({ target, reached, how }) => `  ${target}: ${reached ? bad('REACHED') : 'not reached'} (${how})`,
+        )),
+    `teardown${teardown === null ? ': nothing to take down' : teardown.complete ? ', each absence as it was seen:' : `, ${bad('NOT complete')}:`}`,
+    ...(teardown?.removed ?? []).map(
+      ({ what, absent, seen }) => `  ${what}: ${absent ? 'gone' : bad('STILL THERE')} (${seen})`,
+    ),
+    ...(fact.timings.length === 0
+      ? []
+      : [`steps: ${fact.timings.map(({ step, seconds }) => `${step} ${howLong(seconds)}`).join(', ')}`]),
+  ];
+}
+
+const accountName = ({ accounts }: Policy, id: string): string =>
+  Object.entries(accounts).find(([, account]) => account.id === id)?.[0] ?? id;
