@@ -63,20 +63,27 @@ test('on all resources at once a role may only look', () => {
   }
 });
 
-test('only probers may read secrets, and no control role may delete a recovery point outside the drill account', () => {
+test('only probers may read secrets', () => {
   for (const [file, { statements }] of permissions) {
     const allowed = statements
       .filter(({ Effect }) => Effect === 'Allow')
       .flatMap(({ Action }) => list(Action));
-    expect({ file, reads: allowed.includes('secretsmanager:GetSecretValue') }).toEqual({
-      file,
-      reads: file.includes('lifeboat-prober'),
-    });
-    expect({ file, deletes: allowed.includes('backup:DeleteRecoveryPoint') }).toEqual({
-      file,
-      deletes: file === 'drill/lifeboat-control.permissions.json',
-    });
+    const reads = allowed.includes('secretsmanager:GetSecretValue');
+    expect({ file, reads }).toEqual({ file, reads: file.includes('lifeboat-prober') });
   }
+});
+
+test('points may be deleted where they are given back, in the relay and in the transit vault, and nowhere else', () => {
+  const where = permissions.flatMap(([, { statements }]) =>
+    statements
+      .filter(
+        ({ Effect, Action }) => Effect === 'Allow' && list(Action).includes('backup:DeleteRecoveryPoint'),
+      )
+      .flatMap(({ Resource }) => list(Resource)),
+  );
+  expect(new Set(where.map((arn) => arn.split(':').slice(3, 5).join(':')))).toEqual(
+    new Set(['${RECOVERY_REGION}:${DRILL_ACCOUNT}', '${RECOVERY_REGION}:${PRODUCTION_ACCOUNT}']),
+  );
 });
 
 test('every placeholder is explained, and a document with a hole in it is refused', async () => {
