@@ -154,7 +154,9 @@ async function eachFile(files: Listing['files'], signal: AbortSignal | undefined
   };
   let next = 0;
   const lane = async () => {
-    for (let path = big[next++]; path !== undefined; path = big[next++]) {
+    // A lane that finds nothing must not step over what comes later: files that turn out larger than listed.
+    for (let path = big[next]; path !== undefined; path = big[next]) {
+      next += 1;
       signal?.throwIfAborted();
       await work.big(path);
     }
