@@ -160,7 +160,7 @@ export const DATABASE_SOURCES: readonly CatalogueSource[] = [
   {
     kind: 'subscription',
     sql: `SELECT format('%I', x.subname) AS name, ROW(x.subowner, x.subenabled, x.subslotname, x.subpublications)::text AS definition,
-      x.xmin AS version FROM pg_subscription x WHERE x.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      '0'::xid AS version FROM pg_subscription x WHERE x.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   },
   ofDatabase('foreign data wrapper', 'pg_foreign_data_wrapper', `format('%I', x.fdwname)`),
   ofDatabase('foreign server', 'pg_foreign_server', `format('%I', x.srvname)`),

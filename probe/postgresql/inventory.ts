@@ -60,9 +60,11 @@ const COLUMNS = `
   SELECT a.attrelid::text AS relation, a.attnum::int4 AS number, a.attname AS name,
     CASE WHEN t.oid IN ('text'::regtype, 'varchar'::regtype) THEN 'function'
       WHEN t.oid = 'bool'::regtype THEN 'bool'
+      WHEN t.oid = 'numeric'::regtype THEN 'numeric'
+      WHEN t.typname IN ('numrange', 'nummultirange') THEN 'text'
       WHEN own.name IS NOT NULL THEN 'function'
       WHEN d.typtype = 'e' THEN 'enum'
-      WHEN d.typcategory = 'A' AND d.typelem <> 0 AND d.typlen = -1 AND e.typtype <> 'd'
+      WHEN d.typcategory = 'A' AND d.typelem <> 0 AND d.typlen = -1 AND e.typtype <> 'd' AND e.typname NOT IN ('numeric', 'numrange', 'nummultirange')
         AND (element.name IS NOT NULL OR e.oid IN ('text'::regtype, 'varchar'::regtype) OR e.typtype = 'e') THEN 'array'
       ELSE 'text' END AS by,
     CASE WHEN t.oid IN ('text'::regtype, 'varchar'::regtype) THEN 'hashtextextended' ELSE own.name END AS hash_function,

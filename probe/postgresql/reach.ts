@@ -67,16 +67,14 @@ function firstBytes(stream: net.Socket): Promise<Buffer> {
 /** Waits for one event; an error or the end of the stream rejects. */
 function event(stream: net.Socket, name: string, start: () => void = () => undefined): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const done = (settle: () => void) => {
-      for (const [event, listener] of listeners) stream.off(event, listener);
-      settle();
+    const onEvent = (value: unknown) => settle(() => resolve(value));
+    const onError = (error: Error) => settle(() => reject(error));
+    const onClose = () => settle(() => reject(new Error('the connection was closed')));
+    const settle = (outcome: () => void) => {
+      stream.off(name, onEvent).off('error', onError).off('close', onClose);
+      outcome();
     };
-    const listeners: [string, (value: unknown) => void][] = [
-      [name, (value) => done(() => resolve(value))],
-      ['error', (error) => done(() => reject(error instanceof Error ? error : new Error('unknown')))],
-      ['close', () => done(() => reject(new Error('connection closed')))],
-    ];
-    for (const [event, listener] of listeners) stream.once(event, listener);
+    stream.once(name, onEvent).once('error', onError).once('close', onClose);
     start();
   });
 }

@@ -8,7 +8,7 @@ import { quoted } from './names.ts';
 export interface HashedColumn {
   readonly number: number;
   readonly name: string;
-  readonly by: 'function' | 'array' | 'enum' | 'bool' | 'text';
+  readonly by: 'function' | 'numeric' | 'array' | 'enum' | 'bool' | 'text';
   /** Name in `pg_catalog`; only for `function`. */
   readonly hashFunction: string | null;
   readonly collatable: boolean;
@@ -37,6 +37,11 @@ function valueSql({ by, hashFunction, collatable }: HashedColumn, value: string,
   switch (by) {
     case 'function':
       return `pg_catalog.${quoted(hashFunction ?? '')}(${collated}, ${seed})`;
+    case 'numeric': {
+      // PostgreSQL hashes NaN and both infinities to the bare seed; their text tells them apart.
+      const plain = `pg_catalog.hash_numeric_extended(${value}, ${seed})`;
+      return `coalesce(nullif(${plain}, ${seed}), pg_catalog.hashtextextended(${value}::pg_catalog.text COLLATE "C", ${seed}))`;
+    }
     case 'array':
       return `pg_catalog.hash_array_extended(${collated}, ${seed})`;
     case 'enum':

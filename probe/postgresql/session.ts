@@ -148,9 +148,9 @@ export class Session {
 
   #unreachable(error: unknown): DatabaseUnreachable {
     const { host, port, user } = this.#target;
-    const code = (error as { code?: unknown }).code;
     // A refused login carries no rows; its text tells role and database apart, which people need.
-    const text = error instanceof Error ? error.message : 'unknown cause';
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    const text = typeof message === 'string' ? message : 'unknown cause';
     const cause = typeof code === 'string' ? `${code}: ${text}` : text;
     return new DatabaseUnreachable(
       `cannot talk to PostgreSQL at ${host}:${port}, database ${this.database}, as ${user} (${cause})`,

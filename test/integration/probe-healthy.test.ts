@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PostgresServer } from 'lifeboat-local-aws/pg';
@@ -82,32 +83,37 @@ async function storm(): Promise<{ stop(): Promise<number> }> {
   };
 }
 
-test.each([1, 2, 3, 4, 5])(
-  'round %i: a copy of a database under hostile load passes every check',
-  async () => {
-    const load = await storm();
-    await sleep(200);
-    const before = await lab.fingerprint(source);
-    const snapshot = await lab.snapshot(source);
-    const backupAt = new Date().toISOString();
-    const after = await lab.fingerprint(source, before);
-    expect(await load.stop()).toBeGreaterThan(50);
+/** What the copy's own log says, for whoever has to explain a false alarm. */
+async function errorsIn(copy: PostgresServer): Promise<string[]> {
+  const log = await readFile(copy.logFile, 'utf8');
+  return log.split('\n').filter((line) => /ERROR|FATAL|PANIC/.test(line));
+}
 
-    const copy = await lab.restore(snapshot);
-    await copy.start();
-    const results = await runChecks({
-      target: lab.target(copy),
-      before,
-      after,
-      boot: null,
-      freshness: [{ table: 'public.heartbeat', column: 'at', maxAge: '15m' }],
-      backupAt,
-      rpoSeconds: 3_600,
-    });
-    await lab.discard(copy);
-    expect(judge(Object.values(results), CHECK_IDS)).toMatchObject({ reasons: [], status: 'passed' });
-    const { provenRows, notExaminedRows } = results.content.coverage!;
-    expect(notExaminedRows).toBe(0);
-    expect(provenRows).toBeGreaterThan(0);
-  },
-);
+test.each([1, 2, 3])('round %i: a copy of a database under hostile load passes every check', async () => {
+  const load = await storm();
+  await sleep(200);
+  const before = await lab.fingerprint(source);
+  const snapshot = await lab.snapshot(source);
+  const backupAt = new Date().toISOString();
+  const after = await lab.fingerprint(source, before);
+  expect(await load.stop()).toBeGreaterThan(50);
+
+  const copy = await lab.restore(snapshot);
+  await copy.start();
+  const results = await runChecks({
+    target: lab.target(copy),
+    before,
+    after,
+    boot: null,
+    freshness: [{ table: 'public.heartbeat', column: 'at', maxAge: '15m' }],
+    backupAt,
+    rpoSeconds: 3_600,
+  });
+  const { status, reasons } = judge(Object.values(results), CHECK_IDS);
+  const errors = status === 'passed' ? [] : await errorsIn(copy);
+  await lab.discard(copy);
+  expect({ status, reasons, errors }).toEqual({ status: 'passed', reasons: [], errors: [] });
+  const { provenRows, notExaminedRows } = results.content.coverage!;
+  expect(notExaminedRows).toBe(0);
+  expect(provenRows).toBeGreaterThan(0);
+});
