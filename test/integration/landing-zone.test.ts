@@ -1,7 +1,11 @@
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DescribeBackupVaultCommand, DeleteRecoveryPointCommand } from '@aws-sdk/client-backup';
+import {
+  DeleteRecoveryPointCommand,
+  DescribeBackupVaultCommand,
+  ListLegalHoldsCommand,
+} from '@aws-sdk/client-backup';
 import { DeleteDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -14,11 +18,15 @@ import { createAwsClients, inAccount } from '../../activities/aws/clients.ts';
 import type { AwsClients } from '../../activities/aws/clients.ts';
 import { createBackupJobActivities } from '../../activities/backup-jobs.ts';
 import { createDrivers } from '../../activities/kinds/index.ts';
+import { createLedgerActivities } from '../../activities/ledger/index.ts';
 import { createPreflight } from '../../activities/preflight.ts';
 import { createRestoreActivities } from '../../activities/restores.ts';
+import { createRetentionActivities } from '../../activities/retention.ts';
+import { createSweepActivities } from '../../activities/sweep.ts';
 import { createTeardownActivities } from '../../activities/teardown.ts';
 import { parsePolicy } from '../../domain/policy/parse.ts';
 import { finalVault, routeOf, transitVault } from '../../domain/route.ts';
+import type { Vault } from '../../domain/route.ts';
 import { ACCOUNTS, prepareLandingZone } from '../../scripts/landing-zone/index.ts';
 import type { LandingZone, ProgramName } from '../../scripts/landing-zone/index.ts';
 
@@ -53,6 +61,11 @@ afterAll(async () => {
   await aws.close();
   await rm(stateDir, { recursive: true, force: true });
 });
+
+/** The ARN of a recovery point that does not exist. */
+function anyPointIn({ account, region }: Pick<Vault, 'account' | 'region'>): string {
+  return `arn:aws:rds:${region}:${ACCOUNTS[account]}:snapshot:awsbackup:copyjob-0`;
+}
 
 /** The credentials that a program's process has. */
 function as(program: ProgramName, region: string) {
@@ -110,7 +123,7 @@ test('the roles suffice for a point on its whole way: backup, copies, restore, n
   const jobs = createBackupJobActivities({ clients, polling });
   const restores = createRestoreActivities({ clients, drivers, polling });
   const teardown = createTeardownActivities({ clients, drivers, polling });
-  const run = async <T>(step: () => Promise<T>): Promise<T> => (await activity.run(step));
+  const run = async <T>(step: () => Promise<T>): Promise<T> => await activity.run(step);
   const slot = '2026-11-21T02:30:00Z';
   const { arn: resourceArn } = policy.resources[0]!;
 
@@ -153,23 +166,61 @@ test('the roles suffice for a point on its whole way: backup, copies, restore, n
   expect(proofs.filter(({ absent }) => !absent)).toEqual([]);
 });
 
+test('the roles suffice for the retention pass, the sweep and the evidence', async () => {
+  const { policy } = zone;
+  const activity = new MockActivityEnvironment();
+  const run = async <T>(step: () => Promise<T>): Promise<T> => await activity.run(step);
+  const ledger = createLedgerActivities({ clients });
+  const awsNow = await run(() => ledger.awsNow({ policy }));
+  for (const vault of routeOf(policy)) {
+    const gone = { arn: anyPointIn(vault), dueAt: awsNow };
+    const seen = await run(() =>
+      createRetentionActivities({ clients }).inspectVault({ policy, vault, awsNow, promised: [gone] }),
+    );
+    expect(seen.provenGone).toEqual([{ ...gone, seen: 'ResourceNotFoundException' }]);
+    const backup = clients.backup(inAccount(policy, vault.account, vault.region));
+    await backup.send(new ListLegalHoldsCommand({}));
+  }
+  const sweep = createSweepActivities({ clients, drivers: createDrivers(clients) });
+  expect(await run(() => sweep.findOrphans({ policy, awsNow }))).toEqual({ remove: [], refused: [] });
+
+  const slot = '2026-11-21T02:30:00Z';
+  const applied = {
+    type: 'policy-applied',
+    policy: policy.name,
+    policySha256: 'a'.repeat(64),
+    resources: ['orders'],
+  } as const;
+  const statement = { policy, scope: 'policy', name: `applied-${slot}`, fact: applied, slot };
+  const ref = await run(() => ledger.recordStatement(statement));
+  expect(ref.type).toBe('policy-applied');
+  const night = {
+    type: 'night',
+    policy: policy.name,
+    policySha256: 'a'.repeat(64),
+    slot,
+    population: [],
+    verdict: 'inconclusive',
+  } as const;
+  const seal = await run(() => ledger.sealNight({ policy, slot, night }));
+  expect(seal.statements).toBeGreaterThanOrEqual(1);
+});
+
 test('the control plane cannot read a secret, delete a point or touch a production database', async () => {
   const { policy } = zone;
   const production = inAccount(policy, 'production', policy.backup.region);
-  const { credentials: SecretId, arn } = policy.resources[0]!;
+  const { credentials: SecretId } = policy.resources[0]!;
   await expect(clients.secrets(production).send(new GetSecretValueCommand({ SecretId }))).rejects.toThrow(
     /not authorized/,
   );
   const remove = new DeleteDBInstanceCommand({ DBInstanceIdentifier: 'orders', SkipFinalSnapshot: true });
   await expect(clients.rds(production).send(remove)).rejects.toThrow(/not authorized/);
   await expect(new RDSClient(as('worker', policy.backup.region)).send(remove)).rejects.toThrow();
-  const { account, region, name } = finalVault(policy);
-  const anyPoint = arn.replace(':db:', ':snapshot:awsbackup:copyjob-');
-  await expect(
-    clients
-      .backup(inAccount(policy, account, region))
-      .send(new DeleteRecoveryPointCommand({ BackupVaultName: name, RecoveryPointArn: anyPoint })),
-  ).rejects.toThrow(/not authorized/);
+  for (const vault of [routeOf(policy)[0], finalVault(policy)]) {
+    const point = { BackupVaultName: vault.name, RecoveryPointArn: anyPointIn(vault) };
+    const backup = clients.backup(inAccount(policy, vault.account, vault.region));
+    await expect(backup.send(new DeleteRecoveryPointCommand(point))).rejects.toThrow(/not authorized/);
+  }
 });
 
 test('a prober reads the secret of its own network only, and the ledger below fingerprints/ only', async () => {
