@@ -10,7 +10,6 @@ import { sizeOf, type Fingerprint } from '../probe/postgresql/fingerprint.ts';
 import { engineFor } from '../probe/registry.ts';
 import type { At, AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
-import { heartbeating } from './aws/poll.ts';
 import { withoutContent } from './probe-errors.ts';
 
 /** Where a prober keeps fingerprints: the ledger, through its own role. */
@@ -109,19 +108,16 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     return fingerprint;
   }
 
-  /** Runs probe work with heartbeats; what it throws is stripped of everything that could be row content. */
+  /** Runs probe work; what it throws is stripped of everything that could be row content. */
   async function probing<T>(what: string, work: (hooks: ProbeHooks) => Promise<T>): Promise<T> {
-    let detail = what;
+    const context = Context.current();
     const hooks: ProbeHooks = {
-      heartbeat: (text) => (detail = text),
-      signal: Context.current().cancellationSignal,
+      heartbeat: (detail) => context.heartbeat(detail),
+      signal: context.cancellationSignal,
       now,
     };
     try {
-      return await heartbeating(
-        () => detail,
-        () => work(hooks),
-      );
+      return await work(hooks);
     } catch (error) {
       throw withoutContent(error, what);
     }

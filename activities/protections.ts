@@ -1,8 +1,8 @@
-import type { FingerprintRef, ProtectionFact, ResourceIdentity } from '../domain/facts.ts';
+import type { Fact, FingerprintRef, ResourceIdentity } from '../domain/facts.ts';
 import type { Policy } from '../domain/policy/schema.ts';
-import { promisedDays } from '../domain/retention.ts';
+import { cameDue, promisedDays } from '../domain/retention.ts';
 import { locationOf, type Vault } from '../domain/route.ts';
-import type { Instant } from '../domain/units.ts';
+import { duration, type Instant } from '../domain/units.ts';
 import type { AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
 import { ledgerOf } from './ledger/index.ts';
@@ -42,7 +42,7 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       const ledger = ledgerOf(policy, clients);
       const days = DAYS_TO_LOOK.map((offset) => dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS)));
       for (const day of days) {
-        const facts = await protectionsOf(ledger, day, `protect-${resource}-`).catch(
+        const facts = await factsOf(ledger, day, `protect-${resource}-`, 'protection').catch(
           refusing(`read the statements of ${day}`),
         );
         const found = facts.find(({ points }) => points.some(({ arn }) => arn === pointArn));
@@ -54,7 +54,7 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       return null;
     },
 
-    /** Points that were stated to lie in `vault` and to be due by now, for the proof that they are gone. */
+    /** Points that were stated to lie in `vault` and came due since the previous pass, for the proof that they are gone. */
     async promisedPoints({
       policy,
       vault,
@@ -65,36 +65,65 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       awsNow: Instant;
     }): Promise<{ arn: string; dueAt: Instant }[]> {
       const ledger = ledgerOf(policy, clients);
-      const { from, to } = promisedDays(awsNow, vault.keepDays);
-      const where = locationOf(policy, vault);
-      const promised: { arn: string; dueAt: Instant }[] = [];
-      for (let day = Date.parse(dayOf(new Date(from))); day <= Date.parse(to); day += DAY_MS) {
-        const facts = await protectionsOf(ledger, dayOf(new Date(day)), 'protect-').catch(
-          refusing(`read the statements of ${dayOf(new Date(day))}`),
-        );
-        for (const { arn, deleteAt, location } of facts
-          .filter((fact) => fact.policy === policy.name)
-          .flatMap(({ points }) => points)) {
-          const here =
-            location.accountId === where.accountId &&
-            location.region === where.region &&
-            location.vault === where.vault;
-          if (here && deleteAt !== null && Date.parse(deleteAt) <= Date.parse(awsNow))
-            promised.push({ arn, dueAt: deleteAt });
+      const doing = `read what was promised for vault ${vault.name}`;
+      try {
+        const previous = await previousPass(ledger, policy, awsNow);
+        const grace = duration(policy.retention.lingerGrace);
+        const where = locationOf(policy, vault);
+        const promised: { arn: string; dueAt: Instant }[] = [];
+        for (const day of daysOf(promisedDays(awsNow, vault.keepDays, previous))) {
+          const facts = await factsOf(ledger, day, 'protect-', 'protection');
+          for (const { arn, deleteAt, location } of facts
+            .filter((fact) => fact.policy === policy.name)
+            .flatMap(({ points }) => points)) {
+            const here =
+              location.accountId === where.accountId &&
+              location.region === where.region &&
+              location.vault === where.vault;
+            if (here && deleteAt !== null && cameDue(deleteAt, awsNow, previous, grace))
+              promised.push({ arn, dueAt: deleteAt });
+          }
         }
+        return promised;
+      } catch (error) {
+        return refuse(error, { doing, otherwise: 'LedgerRefused', forget: clients.forget });
       }
-      return promised;
     },
   };
 }
 
-async function protectionsOf(ledger: Ledger, day: string, scopePrefix: string): Promise<ProtectionFact[]> {
-  const facts: ProtectionFact[] = [];
+/** How far back a previous pass is looked for. Beyond that, the first look's width has to do. */
+const PREVIOUS_WITHIN_DAYS = 200;
+
+/** AWS's time at the newest retention pass of this policy. */
+async function previousPass(ledger: Ledger, policy: Policy, now: Instant): Promise<Instant | null> {
+  for (let back = 0; back <= PREVIOUS_WITHIN_DAYS; back += 1) {
+    const day = dayOf(new Date(Date.parse(now) - back * DAY_MS));
+    const passes = await factsOf(ledger, day, `retention-${policy.name}-`, 'retention');
+    const times = passes.filter((fact) => fact.policy === policy.name).map((fact) => fact.awsNow);
+    if (times.length > 0) return times.sort().at(-1) ?? null;
+  }
+  return null;
+}
+
+/** Every statement of one type whose scope begins with `scopePrefix`, of one day. */
+async function factsOf<T extends Fact['type']>(
+  ledger: Ledger,
+  day: string,
+  scopePrefix: string,
+  type: T,
+): Promise<Extract<Fact, { type: T }>[]> {
+  const facts: Extract<Fact, { type: T }>[] = [];
   for await (const { key, versionId } of listObjects(ledger, `statements/${day}/${scopePrefix}`)) {
-    const { statement } = await readStatement(ledger, key, versionId);
-    if (statement.predicate.type === 'protection') facts.push(statement.predicate);
+    const { predicate } = (await readStatement(ledger, key, versionId)).statement;
+    if (predicate.type === type) facts.push(predicate as Extract<Fact, { type: T }>);
   }
   return facts;
+}
+
+function* daysOf({ from, to }: { readonly from: Instant; readonly to: Instant }): Generator<string> {
+  for (let day = Date.parse(from.slice(0, 10)); day <= Date.parse(to); day += DAY_MS)
+    yield dayOf(new Date(day));
 }
 
 function dayOf(date: Date): string {

@@ -30,15 +30,33 @@ export function judgePoints(points: readonly ListedPoint[], now: Instant, grace:
   };
 }
 
+const DAY_MS = 86_400_000;
+/** A statement is filed under the day of its slot, which lies at most this long before its points were made. */
+const FILED_BEFORE_DAYS = 8;
+/** How far the first pass of all looks back beyond the retention. */
+const FIRST_LOOK_DAYS = 14;
+
 /**
- * Days whose statements promise points that must be gone by now: points kept for `keepDays` are due about that long after they
- * were made. A fortnight of overlap makes up for passes that were missed.
+ * Days whose statements promise points that came due since the previous pass: points kept for `keepDays` are due that long after they
+ * were made. However long no pass has run, nothing that came due meanwhile is left out.
+ * @param previous AWS's time at the previous pass; null when there was none.
  */
 export function promisedDays(
   now: Instant,
   keepDays: number,
+  previous: Instant | null,
 ): { readonly from: Instant; readonly to: Instant } {
-  const day = 86_400_000;
-  const at = (days: number): Instant => new Date(Date.parse(now) - days * day).toISOString();
-  return { from: at(keepDays + 14), to: at(Math.max(0, keepDays - 1)) };
+  const since = previous === null ? Date.parse(now) - FIRST_LOOK_DAYS * DAY_MS : Date.parse(previous);
+  const iso = (ms: number): Instant => new Date(ms).toISOString();
+  return {
+    from: iso(since - (keepDays + FILED_BEFORE_DAYS) * DAY_MS),
+    to: iso(Date.parse(now) - Math.max(0, keepDays - 1) * DAY_MS),
+  };
+}
+
+/** Whether a point that is due at `dueAt` belongs into the proof of this pass: due by now, and not settled long before the previous one. */
+export function cameDue(dueAt: Instant, now: Instant, previous: Instant | null, grace: Seconds): boolean {
+  const due = Date.parse(dueAt);
+  const settled = previous !== null && due < Date.parse(previous) - grace * 1000 - DAY_MS;
+  return due <= Date.parse(now) && !settled;
 }

@@ -3,6 +3,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createAwsClients } from '../activities/aws/clients.ts';
 import { createControlActivities } from '../activities/index.ts';
 import { TASK_QUEUE } from '../domain/names.ts';
+import { beating } from './beating.ts';
 import { controlPlaneConfig, type ControlPlaneConfig } from './config.ts';
 import { createLogger, installRuntime } from './logger.ts';
 import { explain, runUntilSignal } from './run.ts';
@@ -21,6 +22,7 @@ async function main(config: ControlPlaneConfig): Promise<void> {
     activities: createControlActivities({ clients, polling: { pollSeconds: config.pollSeconds } }),
     // Most activities wait; a thousand resources at eight at once need far fewer than this.
     maxConcurrentActivityTaskExecutions: 200,
+    interceptors: { activity: [beating] },
     shutdownGraceTime: '10 seconds',
   });
   logger.info({ taskQueue: TASK_QUEUE, address: config.temporal.address }, 'ready');

@@ -3,6 +3,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createAwsClients } from '../activities/aws/clients.ts';
 import { createFingerprintStore } from '../activities/ledger/fingerprints.ts';
 import { createProberActivities } from '../activities/prober.ts';
+import { beating } from './beating.ts';
 import { proberConfig, type ProberConfig } from './config.ts';
 import { createLogger, installRuntime } from './logger.ts';
 import { explain, runUntilSignal } from './run.ts';
@@ -30,6 +31,7 @@ async function main(config: ProberConfig): Promise<void> {
     activities: { ...activities },
     // The load on a source is bounded by policy; two at a time keep one slow database from holding up another.
     maxConcurrentActivityTaskExecutions: 2,
+    interceptors: { activity: [beating] },
     shutdownGraceTime: '10 seconds',
   });
   logger.info({ taskQueue: config.taskQueue, address: config.temporal.address }, 'ready');

@@ -1,8 +1,12 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 
+/** The worker beats every 5 s for whatever it runs; a lost worker is seen after 20 s, not at the deadline of the step. */
+const BEATING = { heartbeatTimeout: '20 seconds' } as const;
+
 /** One control-plane call. Six attempts ride out about half a minute of throttling. */
 export const QUICK_CALL = {
-  startToCloseTimeout: '2 minutes',
+  ...BEATING,
+  startToCloseTimeout: '5 minutes',
   retry: { initialInterval: '1 second', maximumAttempts: 6 },
 } satisfies ActivityOptions;
 
@@ -11,15 +15,12 @@ export const QUICK_CALL = {
  * definite refusal ends it.
  */
 export const UNTIL_KNOWN = {
-  startToCloseTimeout: '2 minutes',
+  ...BEATING,
+  startToCloseTimeout: '5 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 } satisfies ActivityOptions;
 
-/** Every wait beats every 5 s; a lost worker is seen after 30 s, not at the deadline. */
-const WAIT = {
-  heartbeatTimeout: '30 seconds',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
-} as const;
+const WAIT = { ...BEATING, retry: { initialInterval: '1 second', maximumInterval: '1 minute' } } as const;
 
 /** Deadlines of the AWS contract (§1.6). Over all attempts: a worker that is lost does not buy more time. */
 export const WAIT_FOR_BACKUP = { ...WAIT, scheduleToCloseTimeout: '10 hours' } satisfies ActivityOptions;
@@ -33,7 +34,7 @@ export const WAIT_FOR_DELETION = { ...WAIT, scheduleToCloseTimeout: '1 hour' } s
  * question counts as not asked.
  */
 export const PROBE = {
-  heartbeatTimeout: '30 seconds',
+  ...BEATING,
   scheduleToStartTimeout: '15 minutes',
   startToCloseTimeout: '4 hours',
   retry: { initialInterval: '2 seconds', maximumAttempts: 4 },
@@ -41,6 +42,7 @@ export const PROBE = {
 
 /** Evidence must be written: a refusal is definite, everything else is repeated for a day. */
 export const EVIDENCE = {
+  ...BEATING,
   startToCloseTimeout: '5 minutes',
   scheduleToCloseTimeout: '1 day',
   retry: { initialInterval: '1 second', maximumInterval: '2 minutes' },

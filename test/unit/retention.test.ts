@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgePoints, promisedDays } from '../../domain/retention.ts';
+import { cameDue, judgePoints, promisedDays } from '../../domain/retention.ts';
 import { readBackProblems } from '../../domain/read-back.ts';
 import { finalVault, routeOf, transitVault, vaultArn } from '../../domain/route.ts';
 import { choose } from '../../domain/selection.ts';
@@ -45,20 +45,34 @@ test('a point that AWS could not delete is overdue whatever its date says', () =
   expect(overdue).toHaveLength(1);
 });
 
-test('whatever day a point was made, the pass after its expiry looks at the statements of that day', () => {
+test('however long no pass has run, the next one looks at the statement of every point that came due meanwhile', () => {
+  const days = fc.integer({ min: 0, max: 400 });
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 3650 }),
-      fc.integer({ min: 0, max: 13 * 86_400 }),
-      (keepDays, late) => {
-        const madeAt = NOW;
-        const passAt = madeAt + keepDays * DAY + late * 1000;
-        const { from, to } = promisedDays(iso(passAt), keepDays);
-        expect(Date.parse(from)).toBeLessThanOrEqual(madeAt);
-        expect(Date.parse(to)).toBeGreaterThanOrEqual(madeAt);
+      days,
+      days,
+      fc.integer({ min: 0, max: 7 * 86_400 }),
+      (keepDays, pause, into, filedBefore) => {
+        const previous = NOW;
+        const now = previous + pause * DAY;
+        const dueAt = previous + Math.min(into, pause) * DAY;
+        const filedAt = dueAt - keepDays * DAY - filedBefore * 1000;
+        const { from, to } = promisedDays(iso(now), keepDays, iso(previous));
+        expect(filedAt).toBeGreaterThanOrEqual(Date.parse(from));
+        expect(filedAt).toBeLessThanOrEqual(Date.parse(to));
+        expect(cameDue(iso(dueAt), iso(now), iso(previous), seconds(172_800))).toBe(true);
       },
     ),
   );
+});
+
+test('a point is proven gone again while AWS may still have been deleting it at the previous pass, and not for ever', () => {
+  const grace = seconds(2 * 86_400);
+  expect(cameDue(iso(NOW - 2 * DAY), iso(NOW + DAY), iso(NOW), grace)).toBe(true);
+  expect(cameDue(iso(NOW - 4 * DAY), iso(NOW + DAY), iso(NOW), grace)).toBe(false);
+  expect(cameDue(iso(NOW + 2 * DAY), iso(NOW + DAY), iso(NOW), grace)).toBe(false);
+  expect(cameDue(iso(NOW - 400 * DAY), iso(NOW), null, grace)).toBe(true);
 });
 
 test('the newest point that is old enough is chosen, and the same one by everybody', () => {
