@@ -169,7 +169,8 @@ function addEvidence(program: Command, run: RunVerb): void {
   report
     .command('drill [resource-or-statement]')
     .description('the newest drill (of a resource), or the one of a statement key')
-    .action((which: string | undefined) =>
-      run(async (world) => (await import('./verbs/report.ts')).reportDrill(world, which)),
+    .option('--html <file>', 'write it as one page, for screens and for paper')
+    .action((which: string | undefined, options: { html?: string }) =>
+      run(async (world) => (await import('./verbs/report.ts')).reportDrill(world, which, options)),
     );
 }

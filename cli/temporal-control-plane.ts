@@ -18,7 +18,7 @@ import type { TemporalSettings } from '../worker/temporal-connection.ts';
 import type { ControlPlane, FoundSchedule, Run, WantedSchedule } from './control-plane.ts';
 import { explainTemporal } from './temporal-errors.ts';
 
-const CONNECT_MS = 8_000;
+const CONNECT_MS = 5_000;
 const CALL_MS = 15_000;
 const QUERY_MS = 5_000;
 

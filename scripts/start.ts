@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommanderError } from 'commander';
 import { CouldNot } from '../cli/exit-status.ts';
@@ -30,6 +32,10 @@ async function main(options: StartOptions, terminal: Terminal, interrupted: Abor
   const state = chooseStateFolder({ asked: options.state, project: PROJECT, isRoot });
   prepareStateFolder(state.path, { open: isRoot });
   tell(`state is kept in ${state.path}${state.why === '' ? '' : ` (${state.why})`}`);
+
+  // A policy of an earlier start that somebody has changed since is read before anything is started.
+  const policyFile = join(state.path, 'lifeboat.yaml');
+  if (existsSync(policyFile)) loadPolicy(policyFile, (text) => terminal.warn(text));
 
   const { awsPort: aws, adminPort: admin, temporalPort: temporal, uiPort: ui, writer } = options;
   const env = { ...process.env };

@@ -33,7 +33,7 @@ export function drillFactLines(terminal: Terminal, fact: DrillFact): string[] {
   return [
     `restored and checked: ${painted(terminal, fact.verdict)} (point ${selection.rule}, of ${some(selection.candidates, 'candidate')})`,
     ...fact.reasons.map((reason) => `${bad('✗')} ${reason}`),
-    ...checkLines(terminal, summaries),
+    ...checkLines(terminal, summaries, fact.reasons),
     ...coverageLines(summaries),
     // What the checks say of themselves that they did not look at is shown as plainly as the rest.
     ...checks.flatMap(({ check, notTested }) => notTested.map((what) => `not tested (${check}): ${what}`)),

@@ -38,7 +38,12 @@ export function lockText(lock: LockFacts): string {
 const daysText = (min: number | null, max: number | null): string =>
   `keeps ${min === null ? 'any' : `${min}`} to ${max === null ? 'any number of' : `${max}`} days`;
 
-export function checkLines(terminal: Terminal, checks: readonly CheckSummary[]): string[] {
+/** @param known reasons that have been said already. */
+export function checkLines(
+  terminal: Terminal,
+  checks: readonly CheckSummary[],
+  known: readonly string[] = [],
+): string[] {
   const rows = checks.map(({ check, status, examined, durationMs }) => [
     check,
     painted(terminal, status),
@@ -48,7 +53,8 @@ export function checkLines(terminal: Terminal, checks: readonly CheckSummary[]):
   const lines = table(['check', 'verdict', 'examined', 'took'], rows);
   const said = checks
     .filter(({ status }) => status !== 'passed')
-    .flatMap(({ check, says }) => says.map((text) => `${check}: ${text}`));
+    .flatMap(({ check, says }) => says.map((text) => `${check}: ${text}`))
+    .filter((text) => !known.includes(text));
   return [...lines, ...said.map((text) => `  ${terminal.paint('yellow', '!')} ${text}`)];
 }
 
@@ -108,7 +114,7 @@ export function drillLines(
     `${terminal.paint('bold', resource)} ${painted(terminal, verdict)} in ${howLong(seconds)}`,
     ...reasons.map((reason) => `  ${terminal.paint('red', '✗')} ${reason}`),
     `point: ${pointArn ?? 'none'}`,
-    ...checkLines(terminal, checks),
+    ...checkLines(terminal, checks, reasons),
     ...coverageLines(checks),
     rtoText(rto, objectives === undefined ? undefined : duration(objectives.rto)),
     rpoText(rpoSeconds, objectives === undefined ? undefined : duration(objectives.rpo)),

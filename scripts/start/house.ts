@@ -10,7 +10,7 @@ import { writeEnvFile } from './env-file.ts';
 import { startLocalAws, type LocalAwsFacts } from './local-aws.ts';
 import { StartProblem } from './problem.ts';
 import { PROJECT, typescript } from './programs.ts';
-import { startTemporal, type TemporalProgram } from './temporal.ts';
+import { isGiven, startTemporal, type TemporalProgram } from './temporal.ts';
 import { startWorkers } from './workers.ts';
 
 /** Everything that `npm start` runs, and how to end it. */
@@ -63,6 +63,8 @@ export async function startHouse(options: HouseOptions): Promise<House> {
   try {
     await endLeftovers(stateDir);
     await refuseTakenPorts(ports, env);
+    // A Temporal of somebody else is asked before anything is started: it may be down for good.
+    const theirs = isGiven(env) ? await startTemporal({ stateDir, port: 0, uiPort: 0, env }) : null;
     const bundling = bundleWorkflows();
     bundling.catch(() => undefined); // heard below, after what may fail first
     const [aws, temporal] = await both(
@@ -73,9 +75,10 @@ export async function startHouse(options: HouseOptions): Promise<House> {
           return program;
         },
       ),
-      startTemporal({ stateDir, port: ports.temporal, uiPort: ports.ui, env }).then((program) =>
-        register(program, (it) => it.stop()),
-      ),
+      theirs ??
+        startTemporal({ stateDir, port: ports.temporal, uiPort: ports.ui, env }).then((program) =>
+          register(program, (it) => it.stop()),
+        ),
     );
     signal.throwIfAborted();
     const facts = aws.facts();
@@ -147,7 +150,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
 }
 
 /** Both, or the failure of the first that fails, but only after the other has settled: what it started must be known to be ended. */
-async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+async function both<A, B>(a: Promise<A>, b: B | Promise<B>): Promise<[A, B]> {
   const [first, second] = await Promise.allSettled([a, b]);
   if (first.status === 'rejected') throw first.reason as Error;
   if (second.status === 'rejected') throw second.reason as Error;
@@ -198,11 +201,10 @@ async function endLeftovers(stateDir: string): Promise<void> {
 }
 
 async function refuseTakenPorts(ports: HouseOptions['ports'], env: NodeJS.ProcessEnv): Promise<void> {
-  const theirs = (env['TEMPORAL_ADDRESS'] ?? '') !== '';
   const wanted = [
     { port: ports.aws, what: 'the AWS on this computer', option: '--aws-port' },
     { port: ports.admin, what: 'its admin endpoint', option: '--admin-port' },
-    ...(theirs
+    ...(isGiven(env)
       ? []
       : [
           { port: ports.temporal, what: 'Temporal', option: '--temporal-port' },

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { connectControlPlane } from '../../cli/temporal-control-plane.ts';
 import { DevServerProblem, startDevServer } from '../temporal/dev-server.ts';
 import { TemporalNotFound } from '../temporal/resolve.ts';
 import {
@@ -31,7 +32,7 @@ export async function startTemporal(options: {
   readonly env: NodeJS.ProcessEnv;
 }): Promise<TemporalProgram> {
   const { stateDir, port, uiPort, env } = options;
-  if ((env['TEMPORAL_ADDRESS'] ?? '') !== '') return theirs(env);
+  if (isGiven(env)) return theirs(env);
   try {
     const folder = join(stateDir, 'temporal');
     mkdirSync(folder, { recursive: true });
@@ -51,12 +52,20 @@ export async function startTemporal(options: {
   }
 }
 
-function theirs(env: NodeJS.ProcessEnv): TemporalProgram {
+/** Whether somebody else runs Temporal for us. */
+export const isGiven = (env: NodeJS.ProcessEnv): boolean => (env['TEMPORAL_ADDRESS'] ?? '') !== '';
+
+/** @throws CouldNot when it does not answer, or refuses the credentials. */
+async function theirs(env: NodeJS.ProcessEnv): Promise<TemporalProgram> {
   try {
+    const settings = temporalSettings(env);
+    const plane = await connectControlPlane(settings);
+    await plane.running();
+    await plane.close();
     const names = Object.keys(env).filter((name) => name.startsWith('TEMPORAL_'));
     const own = Object.fromEntries(names.map((name) => [name, env[name] ?? '']));
     return {
-      settings: temporalSettings(env),
+      settings,
       env: own,
       uiUrl: null,
       ended: new Promise(() => undefined),

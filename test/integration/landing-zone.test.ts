@@ -55,7 +55,7 @@ beforeAll(async () => {
   // What a worker's process has, and nothing else: every call below is made under the documents of infra/iam.
   Object.assign(process.env, zone.environments.worker);
   clients = createAwsClients({ sessionName: 'lifeboat-test' });
-});
+}, 180_000);
 afterAll(async () => {
   clients.destroy();
   await aws.close();
@@ -164,7 +164,7 @@ test('the roles suffice for a point on its whole way: backup, copies, restore, n
   proofs.push(...(await run(() => teardown.waitUntilTransitPointGone({ policy, pointArn }))));
   expect(proofs.length).toBeGreaterThanOrEqual(2);
   expect(proofs.filter(({ absent }) => !absent)).toEqual([]);
-});
+}, 180_000);
 
 test('the roles suffice for the retention pass, the sweep and the evidence', async () => {
   const { policy } = zone;

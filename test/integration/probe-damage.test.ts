@@ -122,6 +122,7 @@ const DAMAGES: readonly [what: string, damage: Damage, caughtBy: readonly CheckI
   ['an index page zeroed', page('order_line_customer', 4, (b) => b.fill(0)), ['structure']],
   ['a heap cut short', (copy) => truncateBlocks(copy, path('order_line'), 100), ['structure', 'content']],
   ['an index cut short', (copy) => truncateBlocks(copy, path('order_line_pkey'), 10), ['structure']],
+  ['a GIN index cut short', (copy) => truncateBlocks(copy, path('order_line_tags'), 2), ['structure']],
   ['one row changed', statements(`UPDATE order_line SET amount = 1 WHERE id = 700`), ['content']],
   ['one row deleted', statements(`DELETE FROM order_line WHERE id = 700`), ['content']],
   ['one row inserted', statements(`INSERT INTO customer (name) VALUES ('x')`), ['content']],

@@ -28,7 +28,7 @@ beforeAll(async () => {
   };
   client = await connect(connection, 'sample-test');
   await loadSample(client, NOW);
-});
+}, 180_000);
 afterAll(async () => {
   await client.end();
   await booted.end();

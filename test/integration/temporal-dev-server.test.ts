@@ -45,6 +45,18 @@ test('the development server keeps its state over a restart and ends when it is 
   expect(namespaceInfo?.description).toBe('kept');
 });
 
+test('the development server keeps its state when it is killed', async () => {
+  const first = await devServer({ stateDir, namespace: 'harbour' });
+  await first.kill();
+  expect(identityOf(first.pid)).toBeNull();
+  const second = await devServer({ stateDir, namespace: 'default' });
+  const connection = await Connection.connect({ address: second.address });
+  const kept = await connection.workflowService.describeNamespace({ namespace: 'harbour' });
+  await connection.close();
+  await second.kill();
+  expect(kept.namespaceInfo?.name).toBe('harbour');
+});
+
 test('a port in use is refused by name before anything is started', async () => {
   const squatter = createServer().listen(0, '127.0.0.1');
   await once(squatter, 'listening');
@@ -59,7 +71,7 @@ test('a port in use is refused by name before anything is started', async () => 
 test('a second start on the state of a living one is refused', async () => {
   const first = await devServer({ stateDir });
   await expect(devServer({ stateDir })).rejects.toThrow(/Another Lifeboat \(process \d+\) is running on/);
-  await first.stop();
+  await first.kill();
 });
 
 test('a program that ends at once is reported with the end of its log', async () => {
@@ -97,7 +109,7 @@ test('a server whose owner is gone is ended by the next start', async () => {
   const next = await devServer({ stateDir });
   await orphan.ended;
   expect(identityOf(orphan.pid)).toBeNull();
-  await next.stop();
+  await next.kill();
 });
 
 test('the time-skipping server answers', async () => {

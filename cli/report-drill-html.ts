@@ -1,0 +1,249 @@
+import { lockText } from './print/results.ts';
+import { codeOf, factsOf, html, pageOf, tableOf } from './report-html.ts';
+import { timelineOf } from './report-timeline.ts';
+import { count, howLong, size, some, when } from './words.ts';
+import type { CheckResult } from '../domain/verdict.ts';
+import type { DrillReport, ObjectiveResult } from './report-drill.ts';
+import type { Html } from './report-html.ts';
+
+/** The report as one page that needs nothing else: for screens, for paper, for people who use neither. */
+export function drillReportPage(report: DrillReport): string {
+  const { identity, verdict } = report;
+  const title = `Drill of ${identity.resource.name}, ${when(identity.slot)}: ${verdict}`;
+  return pageOf(
+    title,
+    html`<header>
+        <h1>Drill of ${identity.resource.name}</h1>
+        <p>
+          <strong class="verdict ${verdict}">${verdict}</strong>
+          <span class="lead"
+            >${when(identity.slot)} · ${TRIGGER[identity.trigger]} · policy ${identity.policy}</span
+          >
+        </p>
+        ${report.reasons.length > 0 && listOf(report.reasons)}
+      </header>
+      ${figures(report)} ${section('What was drilled', scope(report))}
+      ${section('Copies and locks, as read back', hops(report))}
+      ${section('Recovery time and recovery point', objectives(report))} ${section('Checks', checks(report))}
+      ${section('What was not tested', report.notTested.length === 0 ? html`<p>Nothing that the checks cover was left out.</p>` : listOf(report.notTested))}
+      ${section('Isolation', fence(report))} ${section('Timeline', timeline(report))}
+      ${section('Clean-up', teardown(report))}
+      ${section(
+        'Exceptions, waivers and sign-off',
+        html`${report.exceptions.length === 0 ? html`<p>No exceptions.</p>` : listOf(report.exceptions)}
+          <p>${report.signOff} No waiver is recorded.</p>`,
+      )}
+      ${section('Integrity', integrity(report))}
+      ${section(
+        'Controls that this report supports',
+        tableOf(
+          'It supports them; it does not fulfil them alone.',
+          ['Control', 'Shown by'],
+          report.controls.map(({ control, shownBy }) => [control, shownBy]),
+        ),
+      )} `,
+  );
+}
+
+const TRIGGER = {
+  night: 'by the nightly schedule',
+  'by-hand': 'by hand',
+  'restore-request': 'by a restore request',
+} as const;
+
+function section(title: string, body: Html): Html {
+  return html`<section>
+    <h2>${title}</h2>
+    ${body}
+  </section>`;
+}
+
+function listOf(items: readonly string[]): Html {
+  return html`<ul>
+    ${items.map((item) => html`<li>${item}</li>`)}
+  </ul>`;
+}
+
+function mark(word: string): Html {
+  return html`<span class="mark ${word.replaceAll(' ', '-')}">${word}</span>`;
+}
+
+function figure(value: string, label: string): Html {
+  return html`<div class="figure"><b>${value}</b><span>${label}</span></div>`;
+}
+
+function figures({ objectives: [rto, , , rpo], checks: all, coverage }: DrillReport): Html {
+  const passed = all.filter(({ status }) => status === 'passed').length;
+  const against = (objective: ObjectiveResult | undefined): string =>
+    objective?.measuredSeconds == null ? 'not measured' : howLong(objective.measuredSeconds);
+  const target = (objective: ObjectiveResult | undefined): string =>
+    objective?.targetSeconds == null ? '' : `, objective ${howLong(objective.targetSeconds)}`;
+  return html`<div class="figures">
+    ${figure(against(rto), `until the data was verified (RTO${target(rto)})`)}
+    ${figure(against(rpo), `age of the newest data at the backup (RPO${target(rpo)})`)}
+    ${figure(`${passed} of ${all.length}`, 'checks passed')}
+    ${figure(coverage?.provenShare == null ? 'none' : `${(Math.floor(coverage.provenShare * 1000) / 10).toFixed(1)} %`, 'of the rows proven exactly')}
+  </div>`;
+}
+
+function scope({ identity, selection, point, restoredArn, fingerprints }: DrillReport): Html {
+  return html`${factsOf([
+    ['Resource', codeOf(identity.resource.arn)],
+    ['AWS’s immutable id', codeOf(identity.resource.immutableId)],
+    [
+      'Kind and engine',
+      `${identity.resource.kind}${identity.engineVersion === null ? '' : `, ${identity.engineVersion}`}`,
+    ],
+    ['Policy', html`${identity.policy}, SHA-256 ${codeOf(identity.policySha256)}`],
+    ['Recovery point', codeOf(point?.arn ?? null)],
+    ['Made', point === null ? '–' : when(point.createdAt)],
+    ['Chosen by', `${selection.rule}, from ${some(selection.candidates, 'candidate')}`],
+    ['Restored as', codeOf(restoredArn)],
+  ])}
+  ${tableOf(
+    'Fingerprints of the source, taken before and after the backup',
+    ['Taken', 'Tables', 'Rows', 'Blocks', 'SHA-256'],
+    fingerprints.map(({ takenAt, tables, rows, blocks, sha256 }) => [
+      when(takenAt),
+      count(tables),
+      count(rows),
+      count(blocks),
+      codeOf(sha256),
+    ]),
+  )}`;
+}
+
+function hops({ hops: all }: DrillReport): Html {
+  return tableOf(
+    'Every copy of this backup. “Immutable” is only said of a compliance lock that can no longer be taken off.',
+    ['Where', 'Status', 'Lock', 'Expires', 'Size', 'Key', 'Recovery point'],
+    all.map(({ location, status, lock, deleteAt, sizeBytes, encryptionKeyArn, arn }) => [
+      `${location.accountId}, ${location.region}, ${location.vault}`,
+      status.toLowerCase(),
+      lockText(lock),
+      deleteAt === null ? 'never' : when(deleteAt),
+      sizeBytes === null ? '–' : size(sizeBytes),
+      codeOf(encryptionKeyArn),
+      codeOf(arn),
+    ]),
+  );
+}
+
+function objectives({ objectives: all }: DrillReport): Html {
+  const length = (seconds: number | null, without: string): string =>
+    seconds === null ? without : howLong(seconds);
+  return tableOf(
+    'Counted from the start of the restore; the recovery point comes from the data itself.',
+    ['Objective', 'Measured', 'Target', 'Margin', 'Result'],
+    all.map(({ name, measuredSeconds, targetSeconds, marginSeconds, state }) => [
+      name,
+      length(measuredSeconds, 'not measured'),
+      length(targetSeconds, '–'),
+      length(marginSeconds, '–'),
+      state === 'no target' ? '–' : mark(state),
+    ]),
+  );
+}
+
+function checks({ checks: all, coverage }: DrillReport): Html {
+  return html`${tableOf(
+    'Nothing is passed by default: a check that examined nothing, or not everything, is inconclusive.',
+    ['Check', 'Question', 'Result', 'Examined', 'Took'],
+    all.map(({ check, question, status, examined, durationMs }) => [
+      check,
+      question,
+      mark(status),
+      examined.map(({ unit, examined: n, total }) => `${count(n)} of ${count(total)} ${unit}`).join('; ') ||
+        'nothing',
+      howLong(durationMs / 1000),
+    ]),
+  )}
+  ${
+    coverage !== null &&
+    html`<p>
+      ${count(coverage.provenRows)} rows lie in blocks that were quiet around the backup and are proven equal,
+      exactly. ${count(coverage.boundedRows)} rows lie in blocks that moved meanwhile and are bounded.
+      ${count(coverage.notExaminedRows)} rows were not examined.
+    </p>`
+  }
+  ${all.filter(({ findings, measured }) => findings.length > 0 || Object.keys(measured).length > 0).map(details)}`;
+}
+
+function details({ check, findings, findingsOmitted, measured }: CheckResult): Html {
+  return html`<h3>${check}</h3>
+    ${
+      findings.length > 0 &&
+      html`<ul>
+        ${findings.map(({ severity, message, where }) => html`<li>${severity}: ${message}${where !== undefined && html` <code>${where}</code>`}</li>`)}${findingsOmitted > 0 && html`<li>and ${findingsOmitted} more</li>`}
+      </ul>`
+    }
+    ${Object.keys(measured).length > 0 && factsOf(Object.entries(measured))}`;
+}
+
+function fence({ fence: proof }: DrillReport): Html {
+  if (proof === null)
+    return html`<p>${mark('unknown')} Nobody tried to reach production from where the copy ran.</p>`;
+  return html`${tableOf(
+    'From inside the network of the restored copy. Every attempt must fail.',
+    ['Target', 'Result', 'How it was seen'],
+    proof.attempts.map(({ target, reached, how }) => [
+      target,
+      reached ? mark('failed') : mark('passed'),
+      how,
+    ]),
+  )}
+  ${factsOf(Object.entries(proof.settings).map(([name, value]) => [name, String(value)]))}`;
+}
+
+function timeline({ timings, backupTimings }: DrillReport): Html {
+  const rows = timings.map(({ step, startedAt, seconds }) => [step, when(startedAt), howLong(seconds)]);
+  return html`${timelineOf(timings)} ${tableOf('Steps of the drill', ['Step', 'Started', 'Took'], rows)}
+  ${
+    backupTimings.length > 0 &&
+    html`<h3>The backup it came from</h3>
+      ${timelineOf(backupTimings)}`
+  }`;
+}
+
+function teardown({ teardown: proof }: DrillReport): Html {
+  if (proof === null)
+    return html`<p>${mark('unknown')} Nothing is said about the removal of the restored copy.</p>`;
+  return html`<p>
+      ${proof.complete ? mark('passed') : mark('failed')}
+      ${proof.complete ? 'Everything that the drill created is gone.' : 'Something is left; the sweeper tries again.'}
+    </p>
+    ${tableOf(
+      'What the drill created',
+      ['What', 'Gone', 'How it was seen'],
+      proof.removed.map(({ what, absent, seen }) => [what, absent ? 'yes' : 'NO', seen]),
+    )}`;
+}
+
+function integrity({ integrity: proof }: DrillReport): Html {
+  const { bucket, statement, versionId, sha256, signedBy, lock, protection, seal } = proof;
+  return html`<p>
+      This page is rendered from the statements named here and from nothing else. To check them without
+      trusting it: <code>lifeboat evidence export --out DIR</code>, then
+      <code>node DIR/verify.mjs --key KEY.pem</code>.
+    </p>
+    ${factsOf([
+      ['Statement', codeOf(`${bucket}/${statement}`)],
+      ['Version', codeOf(versionId)],
+      ['SHA-256', codeOf(sha256)],
+      ['Signed by', signedBy.map((id) => codeOf(id))],
+      [
+        'Object lock',
+        lock === null ? mark('failed') : `${lock.mode.toLowerCase()} until ${when(lock.until)}`,
+      ],
+      [
+        'Backup’s statement',
+        protection === null ? '–' : html`${codeOf(protection.key)}, SHA-256 ${codeOf(protection.sha256)}`,
+      ],
+      [
+        'Seal',
+        seal === null
+          ? 'not yet sealed'
+          : html`${codeOf(seal.key)} at ${when(seal.sealedAt)}, SHA-256 ${codeOf(seal.sha256)}`,
+      ],
+    ])}`;
+}
