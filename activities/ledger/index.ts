@@ -4,6 +4,7 @@ import { failure } from '../failures.ts';
 import { createAwsTime, instantOf } from './aws-time.ts';
 import { kmsSigner, regionOfKey } from './kms-signer.ts';
 import { ledgerOf } from './ledger.ts';
+import { findDrill } from './drill-evidence.ts';
 import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
 import { recordStatement as record } from './statements.ts';
@@ -13,12 +14,14 @@ import type { Policy } from '../../domain/policy/schema.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
 import type { ExportDescription } from '../../evidence/export-folder.ts';
+import type { DrillEvidence } from './drill-evidence.ts';
 import type { LedgerClients } from './ledger.ts';
 import type { NewStatement } from './statements.ts';
 
 export { createFingerprintStore, findFingerprint, getFingerprint, putFingerprint } from './fingerprints.ts';
 export { ledgerOf } from './ledger.ts';
 export type { Ledger, LedgerClients } from './ledger.ts';
+export type { DrillEvidence } from './drill-evidence.ts';
 export type { ListedSeal, ListedStatement, Period, ReadStatement } from './read.ts';
 export type { NewStatement } from './statements.ts';
 
@@ -118,6 +121,13 @@ export function createLedgerReader({ clients }: { readonly clients: Pick<LedgerC
       return asked(`read the statement ${key}`, () =>
         read.readStatement(ledgerOf(policy, clients), key, versionId),
       );
+    },
+    /** @param which name of a resource or key of a statement; default: the newest drill of all. */
+    async findDrill({
+      policy,
+      which,
+    }: OfPolicy & { readonly which?: string | undefined }): Promise<DrillEvidence> {
+      return asked('find the drill', () => findDrill(ledgerOf(policy, clients), which));
     },
     async listSeals({ policy, ...period }: OfPolicy & read.Period): Promise<read.ListedSeal[]> {
       return asked('list the seals', () => read.listSeals(ledgerOf(policy, clients), period));

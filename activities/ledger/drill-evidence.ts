@@ -1,0 +1,126 @@
+import { GetObjectRetentionCommand } from '@aws-sdk/client-s3';
+import { failure } from '../failures.ts';
+import { instantOf } from './aws-time.ts';
+import { inLedger } from './ledger.ts';
+import { listStatements, readStatement } from './read.ts';
+import { listSealObjects, readSeal } from './seals.ts';
+import type { DrillFact, ProtectionFact } from '../../domain/facts.ts';
+import type { Ledger } from './ledger.ts';
+import type { ListedStatement, ReadStatement } from './read.ts';
+
+/** What the ledger holds about one drill: enough for a report, and enough to check the report against. */
+export interface DrillEvidence {
+  readonly bucket: string;
+  readonly drill: ReadStatement;
+  readonly fact: DrillFact;
+  /** The statement that made the recovery point; null when it is not in the ledger (any more). */
+  readonly protection: { readonly statement: ReadStatement; readonly fact: ProtectionFact } | null;
+  /** Null until the night is sealed. */
+  readonly seal: {
+    readonly key: string;
+    readonly sequence: number;
+    readonly sha256: string;
+    readonly sealedAt: string;
+  } | null;
+  /** The lock of the statement itself, as S3 tells it. */
+  readonly lock: { readonly mode: string; readonly until: string } | null;
+}
+
+const DAY_MS = 86_400_000;
+/** Nearly always enough, and one page of a listing. */
+const RECENT_DAYS = 10;
+
+/**
+ * Finds the newest drill, that of one resource, or the one of a statement's key.
+ * @param which name of a resource or key of a statement; undefined: the newest drill of all.
+ */
+export async function findDrill(ledger: Ledger, which: string | undefined): Promise<DrillEvidence> {
+  const drill =
+    which?.startsWith('statements/') === true
+      ? await readStatement(ledger, which)
+      : await newestDrill(ledger, which);
+  const fact = drill.statement.predicate;
+  if (fact.type !== 'drill') {
+    throw failure(
+      'LedgerRefused',
+      `${drill.key} is a ${fact.type}, not a drill. List them with \`lifeboat evidence list\`.`,
+    );
+  }
+  return {
+    bucket: ledger.bucket,
+    drill,
+    fact,
+    protection: await findProtection(ledger, fact),
+    seal: await findSeal(ledger, drill),
+    lock: await readLock(ledger, drill),
+  };
+}
+
+async function newestDrill(ledger: Ledger, resource: string | undefined): Promise<ReadStatement> {
+  for await (const candidate of newestFirst(ledger, '/drill.json')) {
+    const read = await readStatement(ledger, candidate.key, candidate.versionId);
+    const fact = read.statement.predicate;
+    if (fact.type === 'drill' && (resource === undefined || fact.resource.name === resource)) return read;
+  }
+  const of = resource === undefined ? '' : ` of ${resource}`;
+  throw failure(
+    'LedgerRefused',
+    `The ledger ${ledger.bucket} holds no drill${of}. Run one with \`lifeboat drill RESOURCE\`.`,
+  );
+}
+
+/** Looks at the last days first, and at everything only when that was not enough. */
+async function* newestFirst(ledger: Ledger, suffix: string): AsyncGenerator<ListedStatement> {
+  const ends = (listed: ListedStatement[]): ListedStatement[] =>
+    listed.filter(({ key }) => key.endsWith(suffix)).sort((a, b) => (a.writtenAt < b.writtenAt ? 1 : -1));
+  const seals = await listSealObjects(ledger);
+  const last = seals.at(-1)?.writtenAt.getTime();
+  const from = last === undefined ? undefined : dayOf(last - RECENT_DAYS * DAY_MS);
+  const recent = ends(await listStatements(ledger, from === undefined ? {} : { from }));
+  yield* recent;
+  if (from === undefined) return;
+  const seen = new Set(recent.map(({ key }) => key));
+  yield* ends(await listStatements(ledger, {})).filter(({ key }) => !seen.has(key));
+}
+
+/** The point's own date says under which days the statement of its backup can lie. */
+async function findProtection(
+  ledger: Ledger,
+  { point, resource }: DrillFact,
+): Promise<DrillEvidence['protection']> {
+  if (point === null) return null;
+  const made = Date.parse(point.createdAt);
+  const around = { from: dayOf(made - 2 * DAY_MS), to: dayOf(made + 9 * DAY_MS) };
+  for (const { key, versionId } of await listStatements(ledger, around)) {
+    if (!key.endsWith('/protection.json') || !key.includes(resource.name)) continue;
+    const statement = await readStatement(ledger, key, versionId);
+    const fact = statement.statement.predicate;
+    if (fact.type === 'protection' && fact.points.some(({ arn }) => arn === point.arn))
+      return { statement, fact };
+  }
+  return null;
+}
+
+/** A statement is sealed by the first seal after it, or by one of the next when several control planes write. */
+async function findSeal(ledger: Ledger, { key, versionId }: ReadStatement): Promise<DrillEvidence['seal']> {
+  const day = Date.parse(key.split('/')[1] ?? '') - DAY_MS;
+  const later = (await listSealObjects(ledger)).filter(({ writtenAt }) => writtenAt.getTime() >= day);
+  for (const place of later) {
+    const { seal, sha256 } = await readSeal(ledger, place);
+    if (!seal.statements.some((one) => one.key === key && one.versionId === versionId)) continue;
+    return { key: place.key, sequence: seal.sequence, sha256, sealedAt: seal.sealedAt };
+  }
+  return null;
+}
+
+async function readLock(ledger: Ledger, { key, versionId }: ReadStatement): Promise<DrillEvidence['lock']> {
+  const { Retention } = await ledger.s3.send(
+    new GetObjectRetentionCommand({ ...inLedger(ledger), Key: key, VersionId: versionId }),
+  );
+  if (Retention?.Mode === undefined || Retention.RetainUntilDate === undefined) return null;
+  return { mode: Retention.Mode, until: instantOf(Retention.RetainUntilDate) };
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
