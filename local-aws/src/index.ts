@@ -14,7 +14,7 @@ import { createBackup } from './backup/index.ts';
 import { createRds } from './rds/index.ts';
 import { s3Service } from './s3/service.ts';
 import { createAwsServer, listenOnLoopback } from './server.ts';
-import { openStateFolder } from './state-folder.ts';
+import { openStateFolder, STATUS_FILE } from './state-folder.ts';
 import { stsService } from './sts/service.ts';
 import type { Service } from './wire/handlers.ts';
 
@@ -95,9 +95,6 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     throw err;
   }
 }
-
-/** Where a running server says how to reach it; holds secrets, mode 0600. */
-export const STATUS_FILE = 'status.json';
 
 async function createServices(
   { platform, roles, keyStore, authorizer, ring, secretStore, networks }: Assembly,

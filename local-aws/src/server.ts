@@ -247,7 +247,11 @@ async function payloadHash(
   request: WireRequest & { whole: () => Promise<Buffer> },
   claim: SignatureClaim,
 ): Promise<string> {
-  if (claim.expiresSeconds !== undefined) return 'UNSIGNED-PAYLOAD';
+  if (claim.expiresSeconds !== undefined) {
+    return (
+      request.query.find(([name]) => name.toLowerCase() === 'x-amz-content-sha256')?.[1] ?? 'UNSIGNED-PAYLOAD'
+    );
+  }
   const announced = request.headers['x-amz-content-sha256'];
   if (claim.service === 's3') {
     if (announced === undefined)

@@ -16,6 +16,9 @@ export interface StateFolder {
 
 const LOCK = 'lock.json';
 
+/** Where a running server says how to reach it; holds secrets, mode 0600. */
+export const STATUS_FILE = 'status.json';
+
 /**
  * Makes the folder (others may pass through it to PostgreSQL's data, but not list it) and takes its lock, so that two
  * processes never write the same journals. A lock left by a killed process is taken over.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { STATUS_FILE } from '../index.ts';
+import { STATUS_FILE } from '../state-folder.ts';
 
 export interface WhereOptions {
   readonly state: string;

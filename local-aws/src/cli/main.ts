@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { adminCommands } from './admin-commands.ts';
 import { reset } from './reset.ts';
-import { start } from './start.ts';
+import type { StartOptions } from './start.ts';
 import { sayWhy } from './say-why.ts';
 
 const DEFAULT_STATE = '.lifeboat/local-aws';
@@ -23,7 +23,8 @@ program
   .option('--region <region>', 'AWS_REGION of the env file', 'eu-central-1')
   .option('--pace <scale>', 'real seconds per second that AWS typically takes')
   .option('--log-level <level>', 'trace, debug, info, warn or error', 'warn')
-  .action(start);
+  // Loaded only here: the other commands need none of the service models.
+  .action(async (options: StartOptions) => (await import('./start.ts')).start(options));
 
 program
   .command('reset')

@@ -103,7 +103,11 @@ export function describeError(endpoint: Endpoint, thrown: unknown): WireError | 
   // Query codes apply to Query services only: KMS carries some, too, and its clients would lose the class.
   const [code, status] =
     endpoint.flavour === 'query' && model.query ? model.query : [thrown.name, model.httpStatus];
-  const extra = { ...Object.fromEntries(Object.entries(thrown)), message: thrown.message, Message: thrown.message };
+  const extra = {
+    ...Object.fromEntries(Object.entries(thrown)),
+    message: thrown.message,
+    Message: thrown.message,
+  };
   const details = JSON.parse(jsonSerde({ httpBindings: true }).write(model.schema, extra)) as Record<
     string,
     unknown

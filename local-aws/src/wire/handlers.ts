@@ -22,7 +22,7 @@ export interface Call {
 
 /** The SDK's command classes are recognised by their suffix; input and output types are read off them. */
 type OperationName<M> = { [K in keyof M]: K extends `${infer N}Command` ? N : never }[keyof M];
- 
+
 type CommandOf<M, N extends string> = `${N}Command` extends keyof M
   ? // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
     M[`${N}Command`] extends new (...args: any[]) => infer C

@@ -108,7 +108,10 @@ function decodeStream(message: IncomingMessage, headers: Readonly<Record<string,
     message.resume();
     checker.destroy(err);
   };
-  message.once('error', fail);
+  // The connection broke, whatever words the socket has for it.
+  message.once('error', () => fail(incompleteBody()));
+  // The reader hears of it when it reads; before that nobody listens, and that must not end the process.
+  checker.on('error', () => undefined);
   message.once('close', () => {
     if (!message.complete) fail(incompleteBody());
   });

@@ -20,7 +20,8 @@ export function jsonSerde(settings: { readonly httpBindings: boolean }): JsonSer
     write(schema, value) {
       const serializer = codec.createSerializer();
       serializer.write(schema, value);
-      return Buffer.from(serializer.flush()).toString('utf8');
+      const { buffer, byteOffset, byteLength } = serializer.flush();
+      return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
     },
     async read(schema, text) {
       if (text.trim() === '') return {};

@@ -25,7 +25,7 @@ export function restJsonProtocol(operations: ReadonlyMap<string, Operation>): Pr
       const split = splitRestOutput(operation.output, output as Record<string, unknown>);
       const { payload } = split;
       const body = payload
-        ? serde.write(payload.member, (payload.value ?? {}))
+        ? serde.write(payload.member, payload.value ?? {})
         : serde.write(operation.output, split.document);
       return { status: split.status ?? status, headers: { ...headers, ...split.headers }, body };
     },

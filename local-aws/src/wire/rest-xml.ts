@@ -34,7 +34,7 @@ export function restXmlProtocol(operations: ReadonlyMap<string, Operation>, name
       const hasDocument = hasBodyMembers(operation);
       if (!payload && !hasDocument) return { status: split.status ?? status, headers };
       const text = payload
-        ? serde.write(payload.member, (payload.value ?? {}))
+        ? serde.write(payload.member, payload.value ?? {})
         : serde.write(operation.output, split.document);
       return {
         status: split.status ?? status,

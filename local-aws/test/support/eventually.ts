@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  patienceMs = 30_000,
+  patienceMs = 120_000,
 ): Promise<T> {
-  for (const until = Date.now() + patienceMs; Date.now() < until; await sleep(15)) {
+  const until = Date.now() + patienceMs;
+  while (Date.now() < until) {
     const answer = await ask();
     if (answer !== undefined) return answer;
+    await sleep(15);
   }
   throw new Error(`It never came to this: ${what}`);
 }
