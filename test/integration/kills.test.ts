@@ -7,19 +7,16 @@ import {
   ListRecoveryPointsByBackupVaultCommand,
   ListRestoreJobsCommand,
 } from '@aws-sdk/client-backup';
-import { DescribeDBInstancesCommand } from '@aws-sdk/client-rds';
-import { inAccount, type AwsClients } from '../../activities/aws/clients.ts';
+import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import type { AccountName } from '../../domain/policy/schema.ts';
 import { TASK_QUEUE } from '../../domain/names.ts';
 import type { NightResult } from '../../domain/requests.ts';
 import type { nightlyRun } from '../../workflows/index.ts';
-import { ledgerClients } from '../support/ledger-clients.ts';
 import { wholeSite, type WholeSite } from '../support/whole-site.ts';
 
 let site: WholeSite;
-let clients: AwsClients;
 beforeAll(async () => {
   site = await wholeSite();
-  clients = ledgerClients(site);
 }, 240_000);
 afterAll(async () => site?.stop(), 60_000);
 
@@ -45,9 +42,11 @@ async function nightWithKills(
 
 /** What lies in AWS after a night: everything that must exist once, and everything that must not be left. */
 async function traces() {
-  const { policy } = site.zone;
-  const at = (account: 'production' | 'vault' | 'drill', region: string): BackupClient =>
-    clients.backup(inAccount(policy, account, region));
+  const { policy, administrators } = { ...site.zone, ...site };
+  const endpoint = site.environment['AWS_ENDPOINT_URL'] ?? '';
+  const at = (account: AccountName, region: string): BackupClient =>
+    new BackupClient({ endpoint, region, credentials: administrators[account] });
+  const rds = new RDSClient({ endpoint, region: 'us-east-1', credentials: administrators.drill });
   const [backups, relay, transit, restores, points, instances] = await Promise.all([
     at('production', 'eu-central-1').send(new ListBackupJobsCommand({})),
     at('production', 'us-east-1').send(new ListCopyJobsCommand({})),
@@ -56,7 +55,7 @@ async function traces() {
     at('drill', 'us-east-1').send(
       new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: policy.drill.transitVault }),
     ),
-    clients.rds(inAccount(policy, 'drill', 'us-east-1')).send(new DescribeDBInstancesCommand({})),
+    rds.send(new DescribeDBInstancesCommand({})),
   ]);
   return {
     backups: backups.BackupJobs?.length,

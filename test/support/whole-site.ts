@@ -12,6 +12,8 @@ import {
   withoutAws,
   type LandingZone,
 } from '../../scripts/landing-zone/index.ts';
+import type { AdministratorKey } from '../../scripts/landing-zone/administrators.ts';
+import type { AccountName } from '../../domain/policy/schema.ts';
 import { startWriter } from '../../scripts/sample/writer.ts';
 import { devServer } from './temporal.ts';
 import { offered } from './global-setup.ts';
@@ -28,6 +30,8 @@ export interface WholeSite {
   /** `kill -9`: no chance to clean up. */
   kill(program: Program): Promise<void>;
   start(program: Program): Promise<void>;
+  /** The administrators' keys: for looking at what the product's own roles may not list. */
+  readonly administrators: Readonly<Record<AccountName, AdministratorKey>>;
   /** Environment of the control plane, for reading the ledger the way the product does. */
   readonly environment: NodeJS.ProcessEnv;
   stop(): Promise<void>;
@@ -110,10 +114,11 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
       secretAccessKey: aws[`${prefix}AWS_SECRET_ACCESS_KEY`] ?? '',
     });
     const adminEndpoint = aws['LIFEBOAT_LOCAL_AWS_ADMIN'] ?? '';
+    const administrators = { production: key(''), vault: key('VAULT_'), drill: key('DRILL_') };
     const zone = await prepareLandingZone({
       endpoint: aws['AWS_ENDPOINT_URL'] ?? '',
       adminEndpoint,
-      administrators: { production: key(''), vault: key('VAULT_'), drill: key('DRILL_') },
+      administrators,
       stateDir,
       databaseCa: aws['DATABASE_CA_BUNDLE'] ?? '',
     });
@@ -160,6 +165,7 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
       kill,
       start,
       environment,
+      administrators,
       stop,
     };
   } catch (error) {
