@@ -39,7 +39,14 @@ export interface LocalAws {
   readonly accounts: Readonly<Record<string, AccessKey>>;
   /** PEM file of the authority that signs the databases' certificates, as RDS's global bundle. */
   readonly caBundle: string;
+  /** What is implemented, by service, of how many operations in the model. */
+  readonly operations: Readonly<Record<string, Coverage>>;
   close(): Promise<void>;
+}
+
+export interface Coverage {
+  readonly implemented: readonly string[];
+  readonly inModel: number;
 }
 
 /** Starts AWS on this computer, with the state that it finds in `stateDir`. */
@@ -63,7 +70,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     services = built.services;
     registerAdminRoutes(assembly);
     const { keyStore, faults, platform, admin } = assembly;
-    const { server } = createAwsServer({
+    const { server, endpoints } = createAwsServer({
       services,
       keys: keyStore,
       clock: platform.clock,
@@ -88,6 +95,9 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
       adminEndpoint,
       accounts,
       caBundle: built.caBundle,
+      operations: Object.fromEntries(
+        endpoints.map(({ service, operations }) => [service.name, coverage(service, operations.size)]),
+      ),
       close: () => (closing ??= close()),
     };
   } catch (err) {
@@ -114,6 +124,10 @@ async function createServices(
     await createBackup(platform, rds),
   ];
   return { services, caBundle: rds.caBundle };
+}
+
+function coverage({ handlers }: Service, inModel: number): Coverage {
+  return { implemented: Object.keys(handlers).sort(), inModel };
 }
 
 async function stopServer(server: Server): Promise<void> {

@@ -23,7 +23,7 @@ afterAll(() => lab.close());
 
 const put = (
   Key: string,
-  Body: S3.PutObjectCommandInput['Body'],
+  Body: string | Uint8Array | Readable,
   more: Partial<S3.PutObjectCommandInput> = {},
 ) => s3.send(new S3.PutObjectCommand({ Bucket, Key, Body, ...more }));
 const text = async (Key: string, more: Partial<S3.GetObjectCommandInput> = {}) =>
