@@ -67,6 +67,7 @@ export interface DatabaseFingerprint {
   readonly catalogue: Catalogue;
   readonly tables: readonly TableFingerprint[];
   readonly sequences: readonly SequenceValue[];
+  readonly indexes: readonly IndexSize[];
   readonly notExamined: readonly NotExamined[];
   /** What holds nothing to compare by design: foreign tables, unlogged tables, other storage. */
   readonly notes: readonly string[];
@@ -102,6 +103,14 @@ export interface TableFingerprint {
 export interface BlockDigests {
   readonly counts: Uint16Array;
   readonly digests: BigUint64Array;
+}
+
+/** Lengths of indexes: PostgreSQL has no other check for kinds that are not B-trees. */
+export interface IndexSize {
+  readonly schema: string;
+  readonly name: string;
+  readonly fileNode: string;
+  readonly blocks: number;
 }
 
 export interface SequenceValue {

@@ -4,6 +4,7 @@ import { displayName } from './fingerprint.ts';
 import { BLOCKS_PER_CHUNK, blankDigests, chunkSql, placeChunk, readChunk } from './block-digests.ts';
 import { type Relation, fileNodesNow } from './inventory.ts';
 import type { Session } from './session.ts';
+import { sizesInBlocks } from './sizes.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { XidWindow } from './window.ts';
 
@@ -132,40 +133,12 @@ async function readInto(session: Session, { work, from, to }: Chunk, database: s
   }
 }
 
-/** Sizes of the heaps now, which is after the snapshot: whatever it sees lies within. Absent: dropped, or locked for too long. */
-export async function heapSizes(
-  session: Session,
-  relations: readonly Relation[],
-): Promise<Map<string, number>> {
-  const withHeap = relations.filter(({ kind }) => isTable(kind)).map(({ oid }) => oid);
-  try {
-    return await askSizes(session, withHeap);
-  } catch (error) {
-    if (!(error instanceof QueryRefused)) throw error;
-  }
-  const sizes = new Map<string, number>();
-  for (const oid of withHeap) {
-    try {
-      for (const [key, size] of await askSizes(session, [oid])) sizes.set(key, size);
-    } catch (error) {
-      if (!(error instanceof QueryRefused)) throw error;
-    }
-  }
-  return sizes;
-}
-
-async function askSizes(session: Session, oids: readonly string[]): Promise<Map<string, number>> {
-  await session.run('set a savepoint', 'SAVEPOINT sizes');
-  try {
-    const rows = await session.rows<{ oid: string; blocks: number | null }>(
-      'measure the tables',
-      `SELECT o::text AS oid, (pg_relation_size(o::oid) / current_setting('block_size')::int8)::float8 AS blocks FROM unnest($1::text[]) o`,
-      [oids],
-    );
-    return new Map(rows.flatMap(({ oid, blocks }) => (blocks === null ? [] : [[oid, blocks] as const])));
-  } finally {
-    await session.run('release the tables', 'ROLLBACK TO SAVEPOINT sizes; RELEASE SAVEPOINT sizes');
-  }
+/** Sizes of the heaps now, which is after the snapshot: whatever it sees lies within. */
+export function heapSizes(session: Session, relations: readonly Relation[]): Promise<Map<string, number>> {
+  return sizesInBlocks(
+    session,
+    relations.filter(({ kind }) => isTable(kind)).map(({ oid }) => oid),
+  );
 }
 
 export function isTable(kind: Relation['kind']): kind is TableKind {

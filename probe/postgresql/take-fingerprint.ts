@@ -4,6 +4,7 @@ import { keepAlive } from '../keep-alive.ts';
 import { readCatalogue } from './catalogue.ts';
 import { CLUSTER_SOURCES, DATABASE_SOURCES } from './catalogue-sources.ts';
 import { type DatabaseFingerprint, type Fingerprint, type NotExamined, displayName } from './fingerprint.ts';
+import { readIndexes } from './indexes.ts';
 import { type Relation, listRelations } from './inventory.ts';
 import { isTable, readTables } from './read-tables.ts';
 import { readSequences } from './sequences.ts';
@@ -94,6 +95,7 @@ async function takeDatabase(
       catalogue,
       tables,
       sequences: sequences.values,
+      indexes: await readIndexes(lead),
       notExamined: [...notExamined, ...sequences.notExamined],
       notes: notesOn(database, relations),
     };

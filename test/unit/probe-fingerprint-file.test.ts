@@ -63,6 +63,7 @@ function fingerprint(tables: readonly TableFingerprint[]): Fingerprint {
             cache: '1',
           },
         ],
+        indexes: [{ schema: 'public', name: 'i', fileNode: '16390', blocks: 7 }],
         notExamined: [{ what: 'orders.public.x', reason: 'the role may not read it', rows: null }],
         notes: [],
       },

@@ -38,6 +38,22 @@ test.each<[string, Record<string, readonly [string, number]>, string]>([
   expect(findings).toMatchObject([{ severity: 'failure', code, where: 'db: column public.a.id' }]);
 });
 
+test('a missing table is named once, with the number of what went with it', () => {
+  const source = catalogue({
+    'table public.a': ['x', 700],
+    'column public.a.id': ['y', 701],
+    'index state public."a b"': ['y', 701],
+    'trigger public.a."on b"': ['z', 702],
+    'column public.ab.id': ['w', 703],
+  });
+  const { findings } = compare(source, source, catalogue({}));
+  expect(findings.map(({ where, message }) => [where, message])).toEqual([
+    ['db: table public.a', 'it is at the source and not on the copy, nor are 2 objects that belong to it'],
+    ['db: index state public."a b"', 'it is at the source and not on the copy'],
+    ['db: column public.ab.id', 'it is at the source and not on the copy'],
+  ]);
+});
+
 test('what changed between the passes, even if it was changed back, may be anything on the copy', () => {
   const changedBack = catalogue({ 'table public.a': ['x', 1_005], 'column public.a.id': ['y', 701] });
   const { findings, moving } = compare(SOURCE, changedBack, catalogue({ 'column public.a.id': ['y', 701] }));

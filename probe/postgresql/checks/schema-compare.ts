@@ -26,6 +26,7 @@ export function compareCatalogues(
   own: XidWindow | null,
 ): CatalogueComparison {
   const findings: Finding[] = [];
+  const missing: string[] = [];
   const moving: string[] = [];
   let exact = 0;
   const at = (key: string) => (where === '' ? key : `${where}: ${key}`);
@@ -36,8 +37,7 @@ export function compareCatalogues(
       continue;
     }
     exact += 1;
-    if (here === undefined)
-      findings.push(failure('object-missing', 'it is at the source and not on the copy', at(key)));
+    if (here === undefined) missing.push(key);
     else if (here.digest !== first.digest)
       findings.push(failure('object-differs', 'it is defined otherwise than at the source', at(key)));
     else if (here.version !== first.version) {
@@ -50,6 +50,9 @@ export function compareCatalogues(
       );
     }
   }
+  findings.push(
+    ...missingInWords(missing).map(({ key, message }) => failure('object-missing', message, at(key))),
+  );
   for (const [key, { version }] of copy.objects) {
     if (before.objects.has(key) || after.objects.has(key)) continue;
     const ofTheNight =
@@ -58,6 +61,40 @@ export function compareCatalogues(
     else findings.push(failure('object-unknown', 'it is on the copy and was not at the source', at(key)));
   }
   return { findings, exact, moving };
+}
+
+const RELATION = /^(?:table|view|materialized view|foreign table|sequence|composite type) (.+)$/;
+
+/** A missing relation takes its columns, indexes and triggers with it: they are counted and not listed. */
+function missingInWords(missing: readonly string[]): { key: string; message: string }[] {
+  const parts = new Map<string, number>();
+  for (const key of missing) {
+    const relation = RELATION.exec(key)?.[1];
+    if (relation !== undefined) parts.set(relation, 0);
+  }
+  const alone = missing.filter((key) => {
+    const owner = RELATION.test(key) ? undefined : ownerIn(parts, key);
+    if (owner !== undefined) parts.set(owner, (parts.get(owner) ?? 0) + 1);
+    return owner === undefined;
+  });
+  return alone.map((key) => {
+    const taken = parts.get(RELATION.exec(key)?.[1] ?? '') ?? 0;
+    const along = taken === 0 ? '' : `, nor are ${taken} objects that belong to it`;
+    return { key, message: `it is at the source and not on the copy${along}` };
+  });
+}
+
+/** `column public.city.name` belongs to `public.city`: the longest leading part of the name that is a missing relation. */
+function ownerIn(relations: ReadonlyMap<string, number>, key: string): string | undefined {
+  const words = key.split(' ');
+  for (let from = 1; from < words.length; from += 1) {
+    const name = words.slice(from).join(' ');
+    for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1)) {
+      const candidate = name.slice(0, end);
+      if (relations.has(candidate)) return candidate;
+    }
+  }
+  return undefined;
 }
 
 function same(a: CatalogueObject, b: CatalogueObject): boolean {

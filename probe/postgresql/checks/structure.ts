@@ -3,6 +3,7 @@ import { QueryRefused } from '../../errors.ts';
 import { listDatabases, openFirst } from '../server.ts';
 import { withSession } from '../session.ts';
 import { compareCounts } from './structure-counts.ts';
+import { compareLengths } from './structure-lengths.ts';
 import { checkHeaps } from './structure-heaps.ts';
 import { checkIndexes } from './structure-indexes.ts';
 import { type Check, doubt, failure } from './check.ts';
@@ -22,7 +23,7 @@ export const structure: Check = {
   id: 'structure',
   question: 'Do heaps and indexes hold together, and agree with each other?',
 
-  async run({ target }, { signal, say }) {
+  async run({ target, before, after }, { signal, say }) {
     const first = await openFirst(target, signal);
     const { open, closed } = await listDatabases(first).finally(() => first.close());
     const findings: Finding[] = closed.map(({ what, reason }) => doubt('not-examined', reason, what));
@@ -31,6 +32,9 @@ export const structure: Check = {
       try {
         await withSession(target, database, signal, async (session) => {
           findings.push(...(await collationFindings(session)));
+          const named = ({ name }: { name: string }) => name === database;
+          const lengths = [before.databases.find(named), after.databases.find(named)] as const;
+          findings.push(...(await compareLengths(session, ...lengths)));
           const amcheck = await extensionOnCopy(session, 'amcheck');
           parts.heaps.push(await checkHeaps(session, amcheck, say));
           parts.indexes.push(await checkIndexes(session, amcheck, say));
