@@ -14,6 +14,9 @@ import {
 import { RECOVERY_REGION, RESOURCE_NAME, RETENTION_DAYS, SUBNET_GROUPS } from './plan.ts';
 import { roleArn } from './roles.ts';
 
+/** Editors complete and check the file by it. */
+const SCHEMA = new URL('../../docs/lifeboat.schema.json', import.meta.url).href;
+
 export interface PolicyFacts {
   readonly keys: Keys;
   readonly drill: Network;
@@ -46,7 +49,8 @@ export async function ensurePolicyFile(file: string, facts: PolicyFacts): Promis
 function policyText({ keys, drill, readerSecretArn }: PolicyFacts): string {
   const account = (name: keyof typeof ACCOUNTS): string =>
     `{ id: '${ACCOUNTS[name]}', role: ${roleArn(name, 'lifeboat-control')}, externalId: lifeboat-${name} }`;
-  return `# The policy for the accounts on this computer. Written once; change it as you like, then run: npx lifeboat apply
+  return `# yaml-language-server: $schema=${SCHEMA}
+# The policy for the accounts on this computer. Written once; change it as you like, then run: npx lifeboat apply
 version: 1
 name: ${POLICY_NAME}
 schedule:

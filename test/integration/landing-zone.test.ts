@@ -109,6 +109,7 @@ test('a second start finds what exists and changes nothing', async () => {
 
 test('the policy that was written is one that the parser takes without a warning, and credentials are for their owner only', async () => {
   const text = await readFile(zone.policyFile, 'utf8');
+  expect(text).toMatch(/^# yaml-language-server: \$schema=file:.*\/docs\/lifeboat\.schema\.json\n/);
   expect(parsePolicy(text, zone.policyFile)).toMatchObject({ ok: true, warnings: [] });
   for (const { AWS_SHARED_CREDENTIALS_FILE } of Object.values(zone.environments)) {
     expect((await stat(AWS_SHARED_CREDENTIALS_FILE!)).mode & 0o077).toBe(0);
