@@ -19,7 +19,7 @@ export type Environments = Readonly<Record<ProgramName, Readonly<Record<string, 
 /**
  * Writes one AWS configuration per program, as an instance or pod would have it: the SDK assumes the program's role and renews its
  * credentials by itself. Files are readable by their owner only.
- * @returns the variables that make a program use it. They must stand alone: see {@link withoutAws}.
+ * @returns the variables that make a program use it. They must stand alone: see `withoutAws`.
  */
 export async function writeIdentities(
   folder: string,
@@ -56,11 +56,6 @@ export async function writeIdentities(
     }),
   );
   return Object.fromEntries(entries) as unknown as Environments;
-}
-
-/** An environment without anything that would point the SDK elsewhere: a developer's own AWS account must never be touched. */
-export function withoutAws(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_')));
 }
 
 /** Addresses to connect from, when this computer has the whole loopback block (Linux); none on a Mac without aliases. */

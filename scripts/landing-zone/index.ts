@@ -19,7 +19,7 @@ import type { Placeholders } from './templates.ts';
 import { ensureVaults } from './vaults.ts';
 
 export { ACCOUNTS } from './plan.ts';
-export { withoutAws } from './identities.ts';
+export { withoutAws } from './without-aws.ts';
 export type { Environments, ProgramName } from './identities.ts';
 
 export interface LandingZoneOptions {
@@ -37,7 +37,7 @@ export interface LandingZoneOptions {
 export interface LandingZone {
   readonly policyFile: string;
   readonly policy: Policy;
-  /** Variables for each program, on top of an environment {@link withoutAws}. Those of the probers are complete but for Temporal's. */
+  /** Variables for each program, on top of an environment `withoutAws`. Those of the probers are complete but for Temporal's. */
   readonly environments: Environments;
   /** For the writer of the sample. */
   readonly sample: SampleConnection;

@@ -1,16 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { prepareLandingZone, type LandingZone } from '../landing-zone/index.ts';
+import type { LandingZone, prepareLandingZone } from '../landing-zone/index.ts';
 import { startWriter, type Writer } from '../sample/writer.ts';
-import { endOrphan } from '../temporal/orphan.ts';
-import { portProblem } from '../temporal/ports.ts';
+import { isTemporalGiven, type Ports } from './beforehand.ts';
 import { writeEnvFile } from './env-file.ts';
 import { startLocalAws, type LocalAwsFacts } from './local-aws.ts';
 import { StartProblem } from './problem.ts';
 import { PROJECT, typescript } from './programs.ts';
-import { isGiven, startTemporal, type TemporalProgram } from './temporal.ts';
+import { startTemporal, type TemporalProgram } from './temporal.ts';
 import { startWorkers } from './workers.ts';
 
 /** Everything that `npm start` runs, and how to end it. */
@@ -29,12 +27,7 @@ export interface House {
 
 export interface HouseOptions {
   readonly stateDir: string;
-  readonly ports: {
-    readonly aws: number;
-    readonly admin: number;
-    readonly temporal: number;
-    readonly ui: number;
-  };
+  readonly ports: Ports;
   readonly writer: boolean;
   readonly env: NodeJS.ProcessEnv;
   /** One sentence about what is done or happens. */
@@ -43,8 +36,6 @@ export interface HouseOptions {
   readonly signal: AbortSignal;
 }
 
-const PROGRAMS = ['local-aws', 'control-plane', 'prober-production', 'prober-drill'];
-
 /**
  * Starts everything, as much at once as can be; when something cannot be started, what was started is ended before it throws.
  * @throws StartProblem
@@ -52,20 +43,24 @@ const PROGRAMS = ['local-aws', 'control-plane', 'prober-production', 'prober-dri
 export async function startHouse(options: HouseOptions): Promise<House> {
   const { stateDir, ports, tell, env, signal } = options;
   const stops: (() => Promise<void>)[] = [];
-  const stop = once(async () => {
-    // Newest first: workers before Temporal and AWS, the writer before its database.
-    while (stops.length > 0) await stops.pop()?.();
-  });
+  let ending = Promise.resolve();
+  // Newest first: workers before Temporal and AWS, the writer before its database. What registers late is ended by the next call.
+  const drain = async (): Promise<void> => {
+    for (let end = stops.pop(); end !== undefined; end = stops.pop()) await end();
+  };
+  const stop = (): Promise<void> => (ending = ending.then(drain));
+  const interrupted = (): void => void stop();
+  signal.addEventListener('abort', interrupted, { once: true });
   const register = <T>(thing: T, end: (thing: T) => Promise<void>): T => {
     stops.push(() => end(thing));
     return thing;
   };
   try {
-    await endLeftovers(stateDir);
-    await refuseTakenPorts(ports, env);
     // A Temporal of somebody else is asked before anything is started: it may be down for good.
-    const theirs = isGiven(env) ? await startTemporal({ stateDir, port: 0, uiPort: 0, env }) : null;
-    const bundling = bundleWorkflows();
+    const theirs = isTemporalGiven(env) ? await startTemporal({ stateDir, port: 0, uiPort: 0, env }) : null;
+    // The SDK's seven clients take a while to load: the programs start meanwhile.
+    const landingZone = import('../landing-zone/index.ts');
+    const bundling = bundleWorkflows(stateDir);
     bundling.catch(() => undefined); // heard below, after what may fail first
     const [aws, temporal] = await both(
       startLocalAws({ stateDir, port: ports.aws, adminPort: ports.admin, onRestart: tell }).then(
@@ -83,7 +78,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
     signal.throwIfAborted();
     const facts = aws.facts();
     tell(`AWS answers at ${facts.endpoint}, Temporal at ${temporal.settings.address}`);
-    const zone = await prepare(facts, stateDir);
+    const zone = await prepare(facts, stateDir, landingZone);
     tell(
       `three accounts are ready; the database "orders" holds ${zone.rows.toLocaleString('en')} rows` +
         (zone.loadedNow ? '' : ' (kept from before)'),
@@ -146,6 +141,8 @@ export async function startHouse(options: HouseOptions): Promise<House> {
   } catch (err) {
     await stop();
     throw err;
+  } finally {
+    signal.removeEventListener('abort', interrupted);
   }
 }
 
@@ -157,9 +154,14 @@ async function both<A, B>(a: Promise<A>, b: B | Promise<B>): Promise<[A, B]> {
   return [first.value, second.value];
 }
 
-async function prepare(facts: LocalAwsFacts, stateDir: string): Promise<LandingZone> {
+async function prepare(
+  facts: LocalAwsFacts,
+  stateDir: string,
+  landingZone: Promise<{ readonly prepareLandingZone: typeof prepareLandingZone }>,
+): Promise<LandingZone> {
   try {
-    return await prepareLandingZone({ ...facts, stateDir });
+    const zone = await landingZone;
+    return await zone.prepareLandingZone({ ...facts, stateDir });
   } catch (err) {
     if (err instanceof StartProblem) throw err;
     throw new StartProblem(
@@ -175,10 +177,8 @@ async function daysAhead(adminEndpoint: string): Promise<number> {
   return Math.round(offsetSeconds / 86_400);
 }
 
-async function bundleWorkflows(): Promise<string> {
-  const folder = join(PROJECT, 'node_modules', '.cache');
-  mkdirSync(folder, { recursive: true });
-  const target = join(folder, `lifeboat-workflow-bundle-${process.pid}.js`);
+async function bundleWorkflows(stateDir: string): Promise<string> {
+  const target = join(stateDir, 'workflow-bundle.js');
   // In a process of its own: bundling would keep this one from doing anything else for a second.
   try {
     await promisify(execFile)(process.execPath, typescript('scripts/bundle-workflows.ts', target), {
@@ -189,37 +189,4 @@ async function bundleWorkflows(): Promise<string> {
     throw new StartProblem(`The workflows could not be bundled:\n${said}`);
   }
   return target;
-}
-
-/** Programs that a killed `npm start` left behind on this state. @throws StartProblem when that one is alive. */
-async function endLeftovers(stateDir: string): Promise<void> {
-  try {
-    await Promise.all(PROGRAMS.map((name) => endOrphan(join(stateDir, 'run', `${name}.pid`), stateDir)));
-  } catch (err) {
-    throw new StartProblem((err as Error).message);
-  }
-}
-
-async function refuseTakenPorts(ports: HouseOptions['ports'], env: NodeJS.ProcessEnv): Promise<void> {
-  const wanted = [
-    { port: ports.aws, what: 'the AWS on this computer', option: '--aws-port' },
-    { port: ports.admin, what: 'its admin endpoint', option: '--admin-port' },
-    ...(isGiven(env)
-      ? []
-      : [
-          { port: ports.temporal, what: 'Temporal', option: '--temporal-port' },
-          { port: ports.ui, what: "Temporal's web pages", option: '--ui-port' },
-        ]),
-  ];
-  const problems: string[] = [];
-  for (const { port, what, option } of wanted) {
-    const problem = port === 0 ? null : await portProblem('127.0.0.1', port);
-    if (problem !== null) problems.push(`Port ${port} for ${what} cannot be used (${option}): ${problem}`);
-  }
-  if (problems.length > 0) throw new StartProblem(problems.join('\n'));
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => (running ??= work());
 }

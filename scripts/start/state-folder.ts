@@ -91,6 +91,6 @@ function closedFolder(path: string): string | undefined {
   }
   return ways.find((folder) => {
     const stats = statSync(folder, { throwIfNoEntry: false });
-    return stats !== undefined && (stats.mode & 0o001) === 0;
+    return stats?.isDirectory() === true && (stats.mode & 0o001) === 0;
   });
 }

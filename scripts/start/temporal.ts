@@ -8,6 +8,7 @@ import {
   TemporalSettingsWrong,
   type TemporalSettings,
 } from '../../worker/temporal-connection.ts';
+import { isTemporalGiven } from './beforehand.ts';
 import { StartProblem } from './problem.ts';
 
 export interface TemporalProgram {
@@ -32,7 +33,7 @@ export async function startTemporal(options: {
   readonly env: NodeJS.ProcessEnv;
 }): Promise<TemporalProgram> {
   const { stateDir, port, uiPort, env } = options;
-  if (isGiven(env)) return theirs(env);
+  if (isTemporalGiven(env)) return theirs(env);
   try {
     const folder = join(stateDir, 'temporal');
     mkdirSync(folder, { recursive: true });
@@ -51,9 +52,6 @@ export async function startTemporal(options: {
     throw err;
   }
 }
-
-/** Whether somebody else runs Temporal for us. */
-export const isGiven = (env: NodeJS.ProcessEnv): boolean => (env['TEMPORAL_ADDRESS'] ?? '') !== '';
 
 /** @throws CouldNot when it does not answer, or refuses the credentials. */
 async function theirs(env: NodeJS.ProcessEnv): Promise<TemporalProgram> {

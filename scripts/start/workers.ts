@@ -1,5 +1,5 @@
-import type { Environments } from '../landing-zone/index.ts';
-import { withoutAws } from '../landing-zone/index.ts';
+import type { Environments } from '../landing-zone/identities.ts';
+import { withoutAws } from '../landing-zone/without-aws.ts';
 import { PROJECT, typescript } from './programs.ts';
 import { supervise, type Supervised } from './supervise.ts';
 

@@ -18,7 +18,10 @@ let site: WholeSite;
 beforeAll(async () => {
   site = await wholeSite();
 }, 240_000);
-afterAll(async () => site?.stop(), 60_000);
+afterAll(async () => {
+  // Unset when the site could not be started; that is reported by the hook above.
+  if (site as WholeSite | undefined) await site.stop();
+}, 60_000);
 
 type Victim = Parameters<WholeSite['kill']>[0];
 
