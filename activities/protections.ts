@@ -5,6 +5,7 @@ import { locationOf, type Vault } from '../domain/route.ts';
 import { duration, type Instant } from '../domain/units.ts';
 import type { AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
+import { statementDays } from './ledger/days.ts';
 import { ledgerOf } from './ledger/index.ts';
 import { listObjects } from './ledger/versions.ts';
 import { readStatement } from './ledger/read.ts';
@@ -67,11 +68,13 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       const ledger = ledgerOf(policy, clients);
       const doing = `read what was promised for vault ${vault.name}`;
       try {
-        const previous = await previousPass(ledger, policy, awsNow);
+        const days = await statementDays(ledger);
+        const previous = await previousPass(ledger, days, policy);
         const grace = duration(policy.retention.lingerGrace);
         const where = locationOf(policy, vault);
         const promised: { arn: string; dueAt: Instant }[] = [];
-        for (const day of daysOf(promisedDays(awsNow, vault.keepDays, previous))) {
+        const { from, to } = promisedDays(awsNow, vault.keepDays, previous);
+        for (const day of days.filter((filed) => filed >= from.slice(0, 10) && filed <= to.slice(0, 10))) {
           const facts = await factsOf(ledger, day, 'protect-', 'protection');
           for (const { arn, deleteAt, location } of facts
             .filter((fact) => fact.policy === policy.name)
@@ -92,13 +95,13 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
   };
 }
 
-/** How far back a previous pass is looked for. Beyond that, the first look's width has to do. */
-const PREVIOUS_WITHIN_DAYS = 200;
-
-/** AWS's time at the newest retention pass of this policy. */
-async function previousPass(ledger: Ledger, policy: Policy, now: Instant): Promise<Instant | null> {
-  for (let back = 0; back <= PREVIOUS_WITHIN_DAYS; back += 1) {
-    const day = dayOf(new Date(Date.parse(now) - back * DAY_MS));
+/** AWS's time at the newest retention pass of this policy; null when there was none. */
+async function previousPass(
+  ledger: Ledger,
+  days: readonly string[],
+  policy: Policy,
+): Promise<Instant | null> {
+  for (const day of [...days].reverse()) {
     const passes = await factsOf(ledger, day, `retention-${policy.name}-`, 'retention');
     const times = passes.filter((fact) => fact.policy === policy.name).map((fact) => fact.awsNow);
     if (times.length > 0) return times.sort().at(-1) ?? null;
@@ -119,11 +122,6 @@ async function factsOf<T extends Fact['type']>(
     if (predicate.type === type) facts.push(predicate as Extract<Fact, { type: T }>);
   }
   return facts;
-}
-
-function* daysOf({ from, to }: { readonly from: Instant; readonly to: Instant }): Generator<string> {
-  for (let day = Date.parse(from.slice(0, 10)); day <= Date.parse(to); day += DAY_MS)
-    yield dayOf(new Date(day));
 }
 
 function dayOf(date: Date): string {

@@ -120,7 +120,7 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
         const type = options.refuse?.[key];
         if (type !== undefined) throw refused(type, name);
         const instead = options.instead?.[key] as ((...given: never[]) => unknown) | undefined;
-        return (instead ?? (answer as (...given: never[]) => unknown))(...args);
+        return (instead ?? answer)(...args);
       },
     ]),
   ) as unknown as Activities;

@@ -153,7 +153,7 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
     await Promise.all((['worker', 'proberProduction', 'proberDrill'] as const).map(start));
     if (options.writer !== false) {
       const writer = await startWriter({ connection: zone.sample, clockEndpoint: adminEndpoint });
-      undo.push(async () => void (await writer.stop()));
+      undo.push(() => writer.stop());
     }
     const connection = await Connection.connect({ address: temporal.address });
     undo.push(() => connection.close());

@@ -94,7 +94,7 @@ test('a point in a vault that is not locked as the policy says is not a protecte
     ...(await activities.readBackPoint(ask)),
     lock: { state: 'none' as const },
   });
-  const { result } = await protect({ instead: { readBackPoint: readBackPoint as never } });
+  const { result } = await protect({ instead: { readBackPoint: readBackPoint } });
   expect(result.outcome).toBe('failed');
   expect(result.reason).toContain('is not under a compliance lock (none)');
 });
