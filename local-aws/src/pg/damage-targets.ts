@@ -98,6 +98,17 @@ export async function keysIn(
   return rows.map((row) => row.key);
 }
 
+/** The last block that holds a row; behind it there may be empty ones, made in advance. */
+export async function lastBlock(server: PostgresServer, table: Target): Promise<number> {
+  const [row] = await server.admin<{ block: number | null }>(
+    `SELECT max((ctid::text::point)[0])::int AS block FROM ONLY ${nameOf(table)}`,
+    [],
+    table.database,
+  );
+  if (typeof row?.block === 'number') return row.block;
+  throw new Error(`Table ${table.schema}.${table.relation} has no row to lose.`);
+}
+
 /** How many rows lie at or behind a block. */
 export async function rowsFrom(server: PostgresServer, table: Target, block: number): Promise<number> {
   const [row] = await server.admin<{ rows: number }>(

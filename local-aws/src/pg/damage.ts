@@ -6,6 +6,7 @@ import {
   emptyTables,
   keysIn,
   largestTable,
+  lastBlock,
   rowsFrom,
   type Target,
   victimBlock,
@@ -137,10 +138,8 @@ async function prepare(server: PostgresServer, order: DamageOrder): Promise<Plan
       };
     }
     case 'truncate': {
-      const blocksAfter = Math.max(
-        0,
-        target.blocks - 1 - seeded.below(Math.max(1, Math.floor(target.blocks / 4))),
-      );
+      const last = await lastBlock(server, target);
+      const blocksAfter = last - seeded.below(Math.floor(last / 4) + 1);
       const rows = await rowsFrom(server, target, blocksAfter);
       return {
         apply: async (data) => {
