@@ -29,7 +29,9 @@ export interface Assembly {
   readonly ring: KeyRing;
   readonly secretStore: SecretStore;
   readonly networks: Networks;
-  /** Ends background work and closes all journals. */
+  /** Tells background work to end, so that what the services close afterwards is no failure of it. */
+  abort(): void;
+  /** Waits for background work to end and closes all journals. */
   stop(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     ring,
     secretStore,
     networks,
+    abort: () => tasks.abort(),
     async stop() {
       await tasks.stop();
       await clock.stop();

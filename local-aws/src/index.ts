@@ -58,6 +58,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(stopServer));
+    assembly?.abort();
     for (const service of services) await service.close?.();
     await assembly?.stop();
     rmSync(join(folder.path, STATUS_FILE), { force: true });

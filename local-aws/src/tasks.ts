@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Tasks } from './platform.ts';
 
 /** Background work: failures are logged by name, everything is aborted and awaited at close. */
-export function createTasks(log: Logger): Tasks & { stop: () => Promise<void> } {
+export function createTasks(log: Logger): Tasks & { abort: () => void; stop: () => Promise<void> } {
   const abort = new AbortController();
   const running = new Set<Promise<void>>();
   return {
@@ -17,8 +17,9 @@ export function createTasks(log: Logger): Tasks & { stop: () => Promise<void> } 
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);
     },
+    abort: () => abort.abort(new Error('local AWS is stopping')),
     async stop() {
-      abort.abort(new Error('local AWS is stopping'));
+      this.abort();
       while (running.size > 0) await Promise.allSettled(running);
     },
   };

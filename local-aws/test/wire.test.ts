@@ -9,8 +9,8 @@ import { CreateBucketCommand, GetBucketAclCommand, PutObjectCommand } from '@aws
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { request } from 'node:http';
-import { Laboratory, PRODUCTION, VAULT } from './support/local-aws.ts';
-import { presign } from './support/presign.ts';
+import { Laboratory, policy, PRODUCTION, VAULT } from './support/local-aws.ts';
+import { presign, signPut } from './support/presign.ts';
 
 let lab: Laboratory;
 beforeAll(async () => (lab = await Laboratory.start()));
@@ -122,4 +122,41 @@ test('a presigned URL works until it expires, and not with another path', async 
   expect((await fetch(good.replace('a%20b', 'other'))).status).toBe(403);
   const old = await presign(lab, path, 'GET', new Date(Date.now() - 120_000), 60);
   expect((await fetch(old)).status).toBe(403);
+});
+
+test('a document that was changed on its way is refused', async () => {
+  await lab.s3().send(
+    new CreateBucketCommand({
+      Bucket: 'changed-on-the-way',
+      CreateBucketConfiguration: { LocationConstraint: 'eu-central-1' },
+    }),
+  );
+  const statement = {
+    Effect: 'Allow',
+    Principal: '*',
+    Action: 's3:GetObject',
+    Resource: 'arn:aws:s3:::changed-on-the-way/a',
+  };
+  const signed = policy(statement);
+  const sent = policy({ ...statement, Action: 's3:*' });
+  const headers = await signPut(lab, '/changed-on-the-way', 'policy', signed);
+  const put = (body: string) =>
+    fetch(`${lab.aws.endpoint}/changed-on-the-way?policy`, { method: 'PUT', headers, body });
+  const refused = await put(sent);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain('XAmzContentSHA256Mismatch');
+  expect((await put(signed)).ok).toBe(true);
+});
+
+test('a refused upload is answered before its body is asked for', async () => {
+  const missing = lab
+    .s3()
+    .send(
+      new PutObjectCommand({
+        Bucket: 'no-such-bucket-at-all',
+        Key: 'k',
+        Body: Buffer.alloc(8 * 1024 * 1024),
+      }),
+    );
+  await expect(missing).rejects.toMatchObject({ name: 'NoSuchBucket' });
 });

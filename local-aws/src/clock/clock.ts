@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Clock, Table } from '../platform.ts';
 
+/** Never runs twice at the same time: a second request waits for the first to end. */
 interface Sweep {
-  readonly name: string;
-  readonly run: () => Promise<void> | void;
+  readonly run: () => Promise<void>;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -14,12 +14,12 @@ export function createClock(offsets: Table<number>, log: Logger): Clock & { stop
   const sweeps: Sweep[] = [];
   const underWay = new Set<Promise<void>>();
 
-  const runSweep = async (sweep: Sweep): Promise<void> => {
-    try {
-      await sweep.run();
-    } catch (err) {
-      log.error({ err, sweep: sweep.name }, 'expiry sweep failed');
-    }
+  const serialised = (name: string, sweep: () => Promise<void> | void): (() => Promise<void>) => {
+    let last = Promise.resolve();
+    return () => {
+      last = last.then(sweep).catch((err: unknown) => log.error({ err, sweep: name }, 'expiry sweep failed'));
+      return last;
+    };
   };
   const track = (work: Promise<void>): Promise<void> => {
     underWay.add(work);
@@ -36,17 +36,18 @@ export function createClock(offsets: Table<number>, log: Logger): Clock & { stop
       if (!Number.isFinite(byMs) || byMs < 0)
         throw new RangeError(`The clock moves forward only; got ${byMs} ms.`);
       await offsets.put(KEY, (offsets.get(KEY) ?? 0) + Math.round(byMs));
-      for (const sweep of sweeps) await track(runSweep(sweep));
+      for (const sweep of sweeps) await track(sweep.run());
     },
-    onTick(name, run, everyMs = 1000) {
+    onTick(name, sweep, everyMs = 1000) {
+      const run = serialised(name, sweep);
       let busy = false;
       const timer = setInterval(() => {
         if (busy) return;
         busy = true;
-        void track(runSweep({ name, run, timer })).finally(() => (busy = false));
+        void track(run()).finally(() => (busy = false));
       }, everyMs);
       timer.unref();
-      sweeps.push({ name, run, timer });
+      sweeps.push({ run, timer });
     },
     async stop() {
       for (const { timer } of sweeps) clearInterval(timer);

@@ -54,19 +54,22 @@ export function copyHandlers(parts: S3Parts, access: S3Access) {
           ? source.checksum.algorithm
           : toAlgorithm(input.ChecksumAlgorithm);
       const copy = await store.blobs.receive(await store.blobs.read(source.blob), [algorithm]);
-      const version = await store.commit(bucket, {
-        bucket: bucket.name,
-        key,
-        size: copy.size,
-        etag: copy.md5,
-        checksum: { algorithm, value: copy.checksums[algorithm] ?? '', type: 'FULL_OBJECT' },
-        parts: undefined,
-        content: replacesContent ? readContent(input) : source.content,
-        encryption,
-        ...lock,
-        tags: input.TaggingDirective === 'REPLACE' ? readTagging(input.Tagging) : source.tags,
-        blob: copy.blob,
-      });
+      const version = await store.commit(
+        {
+          bucket: bucket.name,
+          key,
+          size: copy.size,
+          etag: copy.md5,
+          checksum: { algorithm, value: copy.checksums[algorithm] ?? '', type: 'FULL_OBJECT' },
+          parts: undefined,
+          content: replacesContent ? readContent(input) : source.content,
+          encryption,
+          ...lock,
+          tags: input.TaggingDirective === 'REPLACE' ? readTagging(input.Tagging) : source.tags,
+          blob: copy.blob,
+        },
+        (current) => checkWrite(input, current, key),
+      );
       return {
         CopyObjectResult: {
           ETag: `"${version.etag}"`,

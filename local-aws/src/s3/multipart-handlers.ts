@@ -161,31 +161,31 @@ export function multipartHandlers(parts: S3Parts, access: S3Access) {
           ? { algorithm, type, value: whole.checksums[algorithm] ?? '' }
           : { algorithm, type, value: await composite(chosen, algorithm) };
       const claimed = input[checksumMember(algorithm)];
-      try {
-        if (claimed !== undefined && claimed !== checksum.value) throw badDigest(algorithm);
-        checkWrite(input, store.index(bucket.name).current(upload.key), upload.key);
-      } catch (err) {
+      if (claimed !== undefined && claimed !== checksum.value) {
         await store.blobs.remove(whole.blob);
-        throw err;
+        throw badDigest(algorithm);
       }
-      const version = await store.commit(bucket, {
-        bucket: bucket.name,
-        key: upload.key,
-        size: whole.size,
-        etag: compositeTag(chosen),
-        checksum,
-        parts: chosen.map(({ number, size, checksums }) => ({
-          number,
-          size,
-          checksum: checksums[algorithm],
-        })),
-        content: upload.content,
-        encryption: upload.encryption,
-        retention: upload.retention,
-        legalHold: upload.legalHold,
-        tags: upload.tags,
-        blob: whole.blob,
-      });
+      const version = await store.commit(
+        {
+          bucket: bucket.name,
+          key: upload.key,
+          size: whole.size,
+          etag: compositeTag(chosen),
+          checksum,
+          parts: chosen.map(({ number, size, checksums }) => ({
+            number,
+            size,
+            checksum: checksums[algorithm],
+          })),
+          content: upload.content,
+          encryption: upload.encryption,
+          retention: upload.retention,
+          legalHold: upload.legalHold,
+          tags: upload.tags,
+          blob: whole.blob,
+        },
+        (current) => checkWrite(input, current, upload.key),
+      );
       await store.removeUpload(upload);
       return {
         Location: `/${bucket.name}/${upload.key}`,

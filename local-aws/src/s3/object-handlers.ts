@@ -39,25 +39,22 @@ export function objectHandlers(parts: S3Parts, access: S3Access) {
     checkWrite(input, store.index(bucket.name).current(key), key);
     const encryption = await encryptionFor(input, bucket, call, keys);
     const body = await receiveBody(parts, input, input.Body as unknown as Readable);
-    try {
-      checkWrite(input, store.index(bucket.name).current(key), key);
-    } catch (err) {
-      await store.blobs.remove(body.blob);
-      throw err;
-    }
-    const version = await store.commit(bucket, {
-      bucket: bucket.name,
-      key,
-      size: body.size,
-      etag: body.md5,
-      checksum: body.checksum,
-      parts: undefined,
-      content: readContent(input),
-      encryption,
-      ...lock,
-      tags: readTagging(input.Tagging),
-      blob: body.blob,
-    });
+    const version = await store.commit(
+      {
+        bucket: bucket.name,
+        key,
+        size: body.size,
+        etag: body.md5,
+        checksum: body.checksum,
+        parts: undefined,
+        content: readContent(input),
+        encryption,
+        ...lock,
+        tags: readTagging(input.Tagging),
+        blob: body.blob,
+      },
+      (current) => checkWrite(input, current, key),
+    );
     return {
       ETag: `"${version.etag}"`,
       ...checksumHeaders(version.checksum),

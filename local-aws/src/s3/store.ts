@@ -9,6 +9,7 @@ import type {
   UploadRecord,
   Version,
 } from './records.ts';
+import { noSuchBucket } from './errors.ts';
 import { VersionIndex } from './version-index.ts';
 
 export interface S3Tables {
@@ -75,8 +76,20 @@ export class S3Store {
       .find((version) => version.versionId === versionId);
   }
 
-  /** Makes a new current version. In memory at once, on disk when it resolves. */
-  async commit(bucket: BucketRecord, version: NewVersion): Promise<ObjectVersion> {
+  /**
+   * Makes a new current version. In memory at once, on disk when it resolves.
+   * @param check last words before the commit, with nothing in between; when it throws, the blob is removed.
+   * @throws NoSuchBucket when the bucket went while the body came.
+   */
+  async commit(version: NewVersion, check: (current: Version | undefined) => void): Promise<ObjectVersion> {
+    const bucket = this.buckets.get(version.bucket);
+    try {
+      if (!bucket) throw noSuchBucket(version.bucket);
+      check(this.index(bucket.name).current(version.key));
+    } catch (err) {
+      await this.blobs.remove(version.blob);
+      throw err;
+    }
     const complete: ObjectVersion = { ...version, ...this.stamp(bucket), marker: false };
     const replaced = this.nullVersionToReplace(bucket, complete);
     await this.put(complete);

@@ -36,7 +36,8 @@ export function readRequest(
     query: mark === -1 ? [] : readQuery(url.slice(mark + 1)),
     headers,
     whole: () => (whole ??= collect(message)),
-    body: () => (decoded ??= isChunked(headers) ? collect(request.stream()) : request.whole()),
+    // As a stream, so that its digest is compared with the signed one; unless it was read for the signature already.
+    body: () => (decoded ??= whole ?? collect(request.stream())),
     stream: () => decodeStream(message, headers),
   };
   return request;
