@@ -17,6 +17,10 @@ export interface GlobalOptions {
 export type MakeWorld = (options: GlobalOptions) => World;
 
 const DETACH = ['--detach', 'start it and return; it goes on by itself'] as const;
+const AS: [string, string] = [
+  '--as <person>',
+  'who is asking, for the evidence (default: your account on this computer)',
+];
 const POINT = [
   '--point <arn>',
   'this recovery point of the last vault; default: the newest one there',
@@ -118,7 +122,8 @@ function addRestore(program: Command, run: RunVerb): void {
     )
     .option(...POINT)
     .option('--keep <time>', 'how long to keep it after hand-over, at most 24h', '8h')
-    .option('--as <name>', 'name of the request')
+    .option('--name <name>', 'name of the request')
+    .option(...AS)
     .option('--accept-unverified', 'hand over even if verification fails; on record')
     .option(...DETACH)
     .action((resource: string, options: RestoreOptions) =>
@@ -131,8 +136,9 @@ function addRestore(program: Command, run: RunVerb): void {
   restore
     .command('finish <request>')
     .description('take down what was restored, and prove that it is gone')
+    .option(...AS)
     .option(...DETACH)
-    .action((request: string, options: { detach?: boolean }) =>
+    .action((request: string, options: { as?: string; detach?: boolean }) =>
       run((world) => finishRestore(world, request, options)),
     );
 }

@@ -36,7 +36,7 @@ if (label === undefined || !/^[a-z0-9-]+$/.test(label)) {
     let saved = false;
     for await (const { workflowId, runId } of finished) {
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      await writeFile(`${folder}${label}.${type}.json`, `${JSON.stringify(historyToJSON(history))}\n`);
+      await writeFile(`${folder}${label}.${type}.json`, `${historyToJSON(history)}\n`);
       process.stdout.write(`${label}.${type}.json: ${workflowId}, ${history.events?.length ?? 0} events\n`);
       saved = true;
       break;

@@ -19,6 +19,7 @@ export interface RestoreOptions {
   readonly at?: string;
   readonly point?: string;
   readonly keep: string;
+  readonly name?: string;
   readonly as?: string;
   readonly acceptUnverified?: boolean;
   readonly detach?: boolean;
@@ -34,9 +35,9 @@ export async function requestRestore(
   const request: RestoreRequest = {
     policy: loaded.policy,
     policySha256: loaded.policySha256,
-    request: requestName(name, options.as, world.now()),
+    request: requestName(name, options.name, world.now()),
     resource: resourceNamed(loaded, name).name,
-    requestedBy: world.user,
+    requestedBy: options.as ?? world.user,
     reason: options.reason,
     ...(options.at === undefined ? {} : { at: instantOf(options.at) }),
     ...(options.point === undefined ? {} : { pointArn: options.point }),
@@ -73,7 +74,7 @@ export async function restoreStatus(world: World, request: string | undefined): 
 export async function finishRestore(
   world: World,
   request: string,
-  { detach = false }: { readonly detach?: boolean },
+  { as: person, detach = false }: { readonly as?: string; readonly detach?: boolean },
 ): Promise<ExitStatus> {
   const id = restoreId(request);
   return withControlPlane(world, async (plane) => {
@@ -81,7 +82,7 @@ export async function finishRestore(
     if (run === null) throw new CouldNot(`There is no restore request "${request}".`, seeRestores);
     if (run.status !== 'running')
       throw new CouldNot(`The restore request "${request}" has ended already (${run.status}).`, seeRestores);
-    const by: FinishRestore = { by: world.user };
+    const by: FinishRestore = { by: person ?? world.user };
     await plane.update(id, 'finish', by);
     if (detach) {
       world.terminal.result({ request, run: id, finishing: true });

@@ -368,7 +368,7 @@ describe('restore', () => {
     secretArn: 'arn:aws:secretsmanager:us-east-1:333333333333:secret:x',
     deadline: '2026-11-21T10:30:00Z',
   };
-  const ASK = ['restore', 'request', 'orders', '--reason', 'a bad deploy', '--as', 'bad-deploy'];
+  const ASK = ['restore', 'request', 'orders', '--reason', 'a bad deploy', '--name', 'bad-deploy'];
 
   test('a request is handed over with endpoint, secret, deadline and how to end it', async () => {
     const temporal = fakeTemporal();
