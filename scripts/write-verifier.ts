@@ -47,4 +47,6 @@ export async function bundleVerifier(): Promise<string> {
   return format(`${HEADER}${imports.join('')}\n${bodies.join('\n')}`, { ...config, parser: 'babel' });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(TARGET, await bundleVerifier());
+// Usage: write-verifier.ts [FILE]; the build passes dist/evidence/verify.mjs, because tsc copies no JavaScript.
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  writeFileSync(process.argv[2] ?? TARGET, await bundleVerifier());
