@@ -33,7 +33,8 @@ export class Fleet {
   readonly #store: RdsStore;
   readonly #host: PostgresHost;
   readonly #servers = new Map<string, PostgresServer>();
-  readonly #current = new Map<string, AbortController>();
+  /** What is being done to an instance now. */
+  readonly #current = new Map<string, { abort: AbortController; done: Promise<void> }>();
   /** Set by the snapshots' side, which needs the fleet in turn. */
   finalSnapshot: FinalSnapshot = () => Promise.reject(new Error('no snapshots are wired to the fleet'));
 
@@ -74,7 +75,7 @@ export class Fleet {
 
   /** Stops all servers; records keep their status, so that `resume` brings them back. */
   async close(): Promise<void> {
-    for (const abort of this.#current.values()) abort.abort(new Error('local AWS is stopping'));
+    for (const { abort } of this.#current.values()) abort.abort(new Error('local AWS is stopping'));
     await Promise.all([...this.#servers.values()].map((server) => server.stop()));
   }
 
@@ -88,8 +89,7 @@ export class Fleet {
         this.#store.instanceDir(record),
         this.#reach(record),
       );
-      await server.start();
-      this.#servers.set(key, server);
+      await this.#begin(key, server, signal);
       await makeMaster(server, record, masterVerifier);
       const port = server.port;
       await pace;
@@ -113,8 +113,7 @@ export class Fleet {
       const dir = this.#store.instanceDir(record);
       await this.#store.discard(dir);
       const server = await restoreSnapshot(this.#host, from, dir, this.#reach(record), { signal });
-      await server.start();
-      this.#servers.set(key, server);
+      await this.#begin(key, server, signal);
       this.#tellOfDamage(record, from);
       await pace;
       await this.#store.patchInstance(key, {
@@ -129,8 +128,10 @@ export class Fleet {
 
   delete(record: InstanceRecord, finalSnapshotId: string | undefined): void {
     const key = keyOf(record, record.id);
-    this.#current.get(key)?.abort(new Error('the instance is being deleted'));
+    const before = this.#current.get(key);
+    before?.abort.abort(new Error('the instance is being deleted'));
     this.#run(key, `delete ${record.id}`, async (signal) => {
+      await before?.done;
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
       await this.#servers.get(key)?.stop();
@@ -255,21 +256,39 @@ export class Fleet {
     if (record) await this.#note(record, message, category);
   }
 
+  /** Starts a server, and stops it again when it is no longer wanted by then. */
+  async #begin(key: string, server: PostgresServer, signal: AbortSignal): Promise<void> {
+    await server.start();
+    if (signal.aborted) await server.stop('immediate');
+    signal.throwIfAborted();
+    this.#servers.set(key, server);
+  }
+
   #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
-    const mine = new AbortController();
-    this.#current.set(key, mine);
-    this.#store.platform.tasks.run(`rds: ${name}`, async (closing) => {
-      const signal = AbortSignal.any([closing, mine.signal]);
-      try {
-        await work(signal);
-      } catch (err) {
-        if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
-        const record = this.#store.instances.get(key);
-        if (record) await this.#fail(key, record, deadEnd(record), err);
-      } finally {
+    const abort = new AbortController();
+    this.#store.platform.tasks.run(`rds: ${name}`, (closing) => {
+      const signal = AbortSignal.any([closing, abort.signal]);
+      const done = this.#guarded(key, signal, work).finally(() => {
         if (this.#current.get(key) === mine) this.#current.delete(key);
-      }
+      });
+      const mine = { abort, done };
+      this.#current.set(key, mine);
+      return done;
     });
+  }
+
+  async #guarded(
+    key: string,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work(signal);
+    } catch (err) {
+      if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
+      const record = this.#store.instances.get(key);
+      if (record) await this.#fail(key, record, deadEnd(record), err);
+    }
   }
 
   async #fail(key: string, record: InstanceRecord, status: string, err: unknown): Promise<void> {
