@@ -80,6 +80,8 @@ function oneLinePerChange(terminal: Terminal, now: () => Date, since: Date): Vie
     show({ steps }) {
       for (const step of steps) {
         if (step.state === 'waiting' || seen.get(step.step) === step.state) continue;
+        // What was over before anybody watched is no news.
+        if (step.endedAt !== null && Date.parse(step.endedAt) < began) continue;
         seen.set(step.step, step.state);
         terminal.note(`${at()} ${sentence(terminal, step, now())}`);
       }

@@ -1,4 +1,12 @@
-import { drillId, nightId, nightIdPrefix, protectId, restoreId, slotOf } from '../domain/names.ts';
+import {
+  drillId,
+  nightId,
+  nightIdPrefix,
+  protectId,
+  restoreId,
+  retentionId,
+  slotOf,
+} from '../domain/names.ts';
 import type {
   DrillRequest,
   DrillResult,
@@ -7,6 +15,7 @@ import type {
   ProtectRequest,
   ProtectResult,
   RestoreRequest,
+  RetentionResult,
 } from '../domain/requests.ts';
 import type { Instant } from '../domain/units.ts';
 import type { ProtectedResource } from '../domain/policy/schema.ts';
@@ -71,6 +80,17 @@ export async function startRestore(
   const id = restoreId(request.request);
   await plane.start({ type: 'restoreRequest', id, argument: request });
   return { id };
+}
+
+/** What the retention pass of a night saw; null when the night did not get that far. */
+export async function retentionOf(
+  plane: ControlPlane,
+  policy: string,
+  slot: Instant,
+): Promise<RetentionResult | null> {
+  const id = retentionId(policy, slot);
+  const run = await plane.describe(id);
+  return run?.status === 'completed' ? plane.result<RetentionResult>(id) : null;
 }
 
 /** Nights of this policy, newest first; other policies whose name begins the same are left out. */

@@ -48,11 +48,18 @@ function explain(err: unknown): string {
 // The SDK is pinned; what later versions will need is no news for whoever starts this one.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
+/** npm and the terminal may both hand on one Ctrl-C; only one that comes later is a second one. */
+const SECOND_AFTER_MS = 1_500;
+
 const interrupt = new AbortController();
+let interruptedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
-    if (!interrupt.signal.aborted) process.stderr.write(`\n${signal}: ending everything\n`);
-    interrupt.abort();
+    if (interruptedAt === 0) {
+      interruptedAt = Date.now();
+      process.stderr.write(`\n${signal}: ending everything; once more ends it at once\n`);
+      interrupt.abort();
+    } else if (Date.now() - interruptedAt > SECOND_AFTER_MS) process.exit(130); // the leashes end the rest
   });
 
 try {

@@ -1,8 +1,8 @@
-import type { DrillFact, ProtectionFact } from '../../domain/facts.ts';
+import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import { summaryOf } from '../../domain/summary.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
-import { howLong, some } from '../words.ts';
+import { howLong, some, when } from '../words.ts';
 import { checkLines, coverageLines, lockText, rpoText, rtoText } from './results.ts';
 
 /** Statements from the ledger as lines for people: what they say, nothing decided here. */
@@ -52,6 +52,33 @@ export function drillFactLines(terminal: Terminal, fact: DrillFact): string[] {
     ...(fact.timings.length === 0
       ? []
       : [`steps: ${fact.timings.map(({ step, seconds }) => `${step} ${howLong(seconds)}`).join(', ')}`]),
+  ];
+}
+
+/** Points shown by name; all of them are in the statement. */
+const SHOWN_POINTS = 6;
+
+/** What the retention pass saw, and how the absence of what is past its date was proven. */
+export function retentionFactLines(terminal: Terminal, { awsNow, vaults }: RetentionFact): string[] {
+  const gone = vaults.flatMap(({ provenGone }) => provenGone);
+  const bad = (text: string): string => terminal.paint('red', text);
+  const sum = (n: (vault: RetentionFact['vaults'][number]) => number): number =>
+    vaults.reduce((total, vault) => total + n(vault), 0);
+  return [
+    `retention, at AWS's ${when(awsNow)}: ${some(
+      sum(({ live }) => live),
+      'live point',
+    )} in ${some(vaults.length, 'vault')}, ` +
+      `${some(gone.length, 'point')} past their date proven gone, ${sum(({ held }) => held.length)} held`,
+    ...gone
+      .slice(0, SHOWN_POINTS)
+      .map(({ arn, dueAt, seen }) => `  ${arn}: due ${dueAt.slice(0, 10)}, gone (${seen})`),
+    ...(gone.length > SHOWN_POINTS ? [`  and ${gone.length - SHOWN_POINTS} more`] : []),
+    ...vaults.flatMap(({ lingering, held, withoutExpiry }) => [
+      ...lingering.map(({ arn, dueAt, status }) => bad(`  ${arn}: due ${dueAt}, STILL THERE (${status})`)),
+      ...held.map(({ arn, reason }) => `  ${arn}: held (${reason})`),
+      ...withoutExpiry.map((arn) => bad(`  ${arn}: would never expire`)),
+    ]),
   ];
 }
 

@@ -1,5 +1,11 @@
 import type { LockFacts, RecoveryPointFacts } from '../../domain/facts.ts';
-import type { CheckSummary, DrillResult, NightResult, ProtectResult } from '../../domain/requests.ts';
+import type {
+  CheckSummary,
+  DrillResult,
+  NightResult,
+  ProtectResult,
+  RetentionResult,
+} from '../../domain/requests.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import type { Examined } from '../../domain/verdict.ts';
 import { duration } from '../../domain/units.ts';
@@ -146,7 +152,31 @@ function objective(measured: number | null, limit: number | undefined): string {
   return ` (objective ${wholeLength(limit)}${margin})`;
 }
 
-export function nightLines(terminal: Terminal, result: NightResult, policy?: Policy): string[] {
+/** Counts of the retention pass; each removed point with the proof of its absence is in the statement. */
+export function retentionLine(terminal: Terminal, result: RetentionResult | null): string {
+  if (result === null) return terminal.paint('yellow', 'retention: not proven, the pass did not end');
+  const { awsNow, live, provenGone, lingering, held, withoutExpiry } = result;
+  const wrong = [
+    ...(lingering.length > 0
+      ? [`${lingering.length} past their date and STILL THERE: ${lingering.join(', ')}`]
+      : []),
+    ...(withoutExpiry.length > 0
+      ? [`${withoutExpiry.length} would never expire: ${withoutExpiry.join(', ')}`]
+      : []),
+  ];
+  const counts = `${some(live, 'live point')}, ${some(provenGone, 'point')} past their date proven gone, ${held.length} held`;
+  const asked = `retention, at AWS's ${when(awsNow)}: ${counts}`;
+  return wrong.length === 0
+    ? `${asked}, none lingers`
+    : `${asked}; ${terminal.paint('red', wrong.join('; '))}`;
+}
+
+export function nightLines(
+  terminal: Terminal,
+  result: NightResult,
+  retention: RetentionResult | null,
+  policy?: Policy,
+): string[] {
   const { slot, verdict, population, resources, seal, sealProblem } = result;
   const rows = population.map(({ resource, end, reason }) => [resource, painted(terminal, end), reason]);
   return [
@@ -156,6 +186,7 @@ export function nightLines(terminal: Terminal, result: NightResult, policy?: Pol
       drill === null ? [] : ['', ...drillLines(terminal, drill, policy?.objectives)],
     ),
     '',
+    retentionLine(terminal, retention),
     seal === null
       ? terminal.paint('red', `seal: NOT written: ${sealProblem ?? 'no reason given'}`)
       : `seal: number ${seal.sequence}, ${some(seal.statements, 'statement')}, sha256 ${seal.sha256.slice(0, 16)}…`,

@@ -4,7 +4,7 @@ import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { follow } from '../follow.ts';
 import { nightProgress } from '../night-progress.ts';
 import { drillLines, nightLines, protectLines } from '../print/results.ts';
-import { resourceNamed, startBackup, startDrill, startNight, type Started } from '../runs.ts';
+import { resourceNamed, retentionOf, startBackup, startDrill, startNight, type Started } from '../runs.ts';
 import type { Terminal } from '../terminal.ts';
 import type { World } from '../world.ts';
 import { withControlPlane } from './with-control-plane.ts';
@@ -55,8 +55,9 @@ export async function night(
     const run = await startNight(plane, loaded, world.now(), only);
     const result = await waitFor(world, nightProgress(plane, loaded.policy, run.slot), run, detach);
     if (result === undefined) return EXIT.ok;
-    world.terminal.result({ run: run.id, ...result });
-    say(world.terminal, nightLines(world.terminal, result, loaded.policy));
+    const retention = await retentionOf(plane, loaded.policy.name, run.slot);
+    world.terminal.result({ run: run.id, ...result, retention });
+    say(world.terminal, nightLines(world.terminal, result, retention, loaded.policy));
     return exitOf(result);
   });
 }

@@ -1,7 +1,7 @@
 import { createAwsClients } from '../../activities/aws/clients.ts';
 import { createLedgerReader, type ListedSeal } from '../../activities/ledger/index.ts';
-import type { DrillFact, ProtectionFact } from '../../domain/facts.ts';
-import type { NightResult } from '../../domain/requests.ts';
+import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
+import type { NightResult, RetentionResult } from '../../domain/requests.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 
 /** What the ledger says about one resource's night: the signed statements themselves, read back. */
@@ -11,6 +11,7 @@ export interface NightEvidence {
     readonly protection: ProtectionFact | null;
     readonly drill: DrillFact | null;
   }[];
+  readonly retention: RetentionFact | null;
   readonly seal: ListedSeal | null;
 }
 
@@ -18,6 +19,7 @@ export interface NightEvidence {
 export async function readEvidence(
   policy: Policy,
   night: NightResult,
+  retention: RetentionResult | null,
   protectedBy: NightResult = night,
 ): Promise<NightEvidence> {
   const clients = createAwsClients({ sessionName: 'lifeboat-start' });
@@ -36,7 +38,11 @@ export async function readEvidence(
       }),
     );
     const seals = night.seal === null ? [] : await ledger.listSeals({ policy });
-    return { resources, seal: seals.find(({ sequence }) => sequence === night.seal?.sequence) ?? null };
+    return {
+      resources,
+      retention: (await fact(retention?.statement?.key)) as RetentionFact | null,
+      seal: seals.find(({ sequence }) => sequence === night.seal?.sequence) ?? null,
+    };
   } finally {
     clients.destroy();
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadPolicy } from '../../cli/policy-file.ts';
+import { retentionOf } from '../../cli/runs.ts';
 import { applySchedules } from '../../cli/schedules.ts';
 import { painted, type Terminal } from '../../cli/terminal.ts';
 import { connectControlPlane } from '../../cli/temporal-control-plane.ts';
@@ -75,7 +76,12 @@ async function nightIn(
     };
     const { night, protectedBy } = await runNight(plane, loaded, world, damage);
     const { readEvidence } = await import('./evidence.ts');
-    const evidence = await readEvidence(loaded.policy, night, protectedBy);
+    const evidence = await readEvidence(
+      loaded.policy,
+      night,
+      await retentionOf(plane, loaded.policy.name, night.slot),
+      protectedBy,
+    );
     for (const line of summaryLines(terminal, loaded.policy, night, evidence)) terminal.say(line);
     const written = house.written();
     terminal.say(

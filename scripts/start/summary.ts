@@ -1,7 +1,7 @@
 import { duration } from '../../domain/units.ts';
 import type { NightResult } from '../../domain/requests.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
-import { drillFactLines, protectionFactLines } from '../../cli/print/facts.ts';
+import { drillFactLines, protectionFactLines, retentionFactLines } from '../../cli/print/facts.ts';
 import { painted, type Terminal } from '../../cli/terminal.ts';
 import { count, some, when, wholeLength } from '../../cli/words.ts';
 import type { NightEvidence } from './evidence.ts';
@@ -27,6 +27,9 @@ export function summaryLines(
       ...indented(drill === null ? ['it was not drilled'] : drillFactLines(terminal, drill)),
     ]),
     '',
+    ...(evidence.retention === null
+      ? [terminal.paint('yellow', 'retention: not proven, the pass did not end')]
+      : retentionFactLines(terminal, evidence.retention)),
     ...evidenceLines(terminal, policy, night, evidence),
   ];
 }
