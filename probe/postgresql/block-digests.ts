@@ -1,9 +1,9 @@
+import type { AgeRange } from './ages.ts';
 import type { BlockDigests } from './fingerprint.ts';
 import { qualified } from './names.ts';
 import type { Relation } from './inventory.ts';
 import { rowHashSql } from './row-hash.ts';
 import type { Session } from './session.ts';
-import { type XidWindow, isOldSql, isYoungSql } from './window.ts';
 
 /** 16 MB of heap per question: well below any time-out, and often enough for a heartbeat. */
 export const BLOCKS_PER_CHUNK = 2_048;
@@ -20,30 +20,33 @@ export interface ChunkDigest {
   readonly blocks: BlockDigests;
 }
 
-export interface DigestRequest {
-  readonly window: XidWindow;
-  readonly seed: string;
-  readonly serverVersion: number;
-  /** Transaction ids given out after the copy was booted; at the source there are none. */
-  readonly late?: XidWindow;
+/** Which rows are young, and which were written by the copy itself, as seen by one session; at the source nothing is late. */
+export interface RowAges {
+  readonly young: AgeRange;
+  readonly late: AgeRange;
 }
 
-/** The question for blocks `[$1, $2)` of a table: count and digest of the old rows per block, and all visible rows together. */
+/**
+ * The question for blocks `[$1, $2)` of a table: count and digest of the old rows per block, and all visible rows together.
+ * `$3` to `$6` are the ages of young and of late rows.
+ */
 export function chunkSql(
   relation: Pick<Relation, 'schema' | 'name' | 'columns'>,
-  { window, seed, serverVersion, late }: DigestRequest,
+  seed: string,
+  serverVersion: number,
 ): string {
   const place =
     serverVersion >= FIRST_WITH_TID_RANGES
       ? `t.ctid >= ('(' || g || ',0)')::pg_catalog.tid AND t.ctid < ('(' || g + 1 || ',0)')::pg_catalog.tid`
       : `t.ctid = ANY (ARRAY(SELECT ('(' || g || ',' || i || ')')::pg_catalog.tid FROM generate_series(1, ${MAX_ROWS_PER_BLOCK}) i))`;
-  const isLate = late === undefined ? 'false' : isYoungSql('t.xmin', late);
+  // OFFSET 0 keeps the row's digest from being computed once for the count and once more for the sum.
   return `
     SELECT coalesce(sum(x.visible), 0)::text AS rows, coalesce(sum(x.late), 0)::text AS late,
       string_agg(int4send(x.old::int4) || int8send(coalesce(x.digest, 0)), ''::bytea ORDER BY g) AS blocks
     FROM generate_series($1::int4, $2::int4 - 1) g, LATERAL (
       SELECT count(*) AS visible, count(r.h) AS old, bit_xor(r.h) AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
-        SELECT ${isLate} AS late, CASE WHEN ${isOldSql('t.xmin', window)} THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
+        SELECT pg_catalog.age(t.xmin) BETWEEN $5::int4 AND $6::int4 AS late,
+          CASE WHEN pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4::int4 THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
         FROM ONLY ${qualified(relation.schema, relation.name)} t WHERE ${place} OFFSET 0) r) x`;
 }
 
@@ -52,15 +55,18 @@ export async function readChunk(
   session: Session,
   doing: string,
   sql: string,
-  from: number,
-  to: number,
+  [from, to]: readonly [from: number, to: number],
+  { young, late }: RowAges,
 ): Promise<ChunkDigest> {
   const answer = await session.row<{ rows: string; late: string; blocks: Buffer | null }>(doing, sql, [
-    from,
-    to,
+    ...[from, to],
+    ...[young.from, young.to, late.from, late.to],
   ]);
-  const { rows, late, blocks } = answer;
-  return { rows: Number(rows), late: Number(late), blocks: unpack(blocks ?? Buffer.alloc(0)) };
+  return {
+    rows: Number(answer.rows),
+    late: Number(answer.late),
+    blocks: unpack(answer.blocks ?? Buffer.alloc(0)),
+  };
 }
 
 function unpack(bytes: Buffer): BlockDigests {

@@ -1,7 +1,15 @@
 import { QueryRefused } from '../errors.ts';
 import type { BlockDigests, NotExamined, TableFingerprint, TableKind } from './fingerprint.ts';
 import { displayName } from './fingerprint.ts';
-import { BLOCKS_PER_CHUNK, blankDigests, chunkSql, placeChunk, readChunk } from './block-digests.ts';
+import { NO_AGES, agesOf } from './ages.ts';
+import {
+  BLOCKS_PER_CHUNK,
+  type RowAges,
+  blankDigests,
+  chunkSql,
+  placeChunk,
+  readChunk,
+} from './block-digests.ts';
 import { type Relation, fileNodesNow } from './inventory.ts';
 import type { Session } from './session.ts';
 import { sizesInBlocks } from './sizes.ts';
@@ -67,12 +75,8 @@ export async function readTables(
   return { tables, notExamined };
 }
 
-function workOn(
-  relation: Relation,
-  sizeBlocks: number,
-  { window, seed, serverVersion }: ReadTablesRequest,
-): Work {
-  const sql = chunkSql(relation, { window, seed, serverVersion });
+function workOn(relation: Relation, sizeBlocks: number, { seed, serverVersion }: ReadTablesRequest): Work {
+  const sql = chunkSql(relation, seed, serverVersion);
   return { relation, sizeBlocks, sql, blocks: blankDigests(sizeBlocks), rows: 0, refused: null };
 }
 
@@ -87,8 +91,9 @@ async function readAll(
   let next = 0;
   let read = 0;
   const drain = async (session: Session) => {
+    const ages = { young: await agesOf(session, request.window), late: NO_AGES };
     for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
-      await readInto(session, chunk, request.database);
+      await readInto(session, chunk, ages, request.database);
       read += chunk.to - chunk.from;
       const { schema, name } = chunk.work.relation;
       request.onProgress(`${displayName(request.database, schema, name)}: ${read} of ${total} blocks read`);
@@ -112,13 +117,18 @@ function chunksOf(work: Work): Chunk[] {
  * Each chunk runs below a savepoint that is always rolled back: that gives its table lock back at once, so that DDL at the source waits
  * for one chunk at most and never for the whole fingerprint, and one refused table does not end the transaction.
  */
-async function readInto(session: Session, { work, from, to }: Chunk, database: string): Promise<void> {
+async function readInto(
+  session: Session,
+  { work, from, to }: Chunk,
+  ages: RowAges,
+  database: string,
+): Promise<void> {
   if (work.refused !== null) return;
   const doing = `read ${displayName(database, work.relation.schema, work.relation.name)}`;
   for (let attempt = 1; ; attempt += 1) {
     await session.run('set a savepoint', 'SAVEPOINT chunk');
     try {
-      const { rows, blocks } = await readChunk(session, doing, work.sql, from, to);
+      const { rows, blocks } = await readChunk(session, doing, work.sql, [from, to], ages);
       placeChunk(work.blocks, from, blocks);
       work.rows += rows;
       return;

@@ -36,21 +36,7 @@ export function isYoung(xid: number, window: XidWindow): boolean {
   return rangesOf(window).some(([from, to]) => xid >= from && xid <= to);
 }
 
-/** SQL that is true for rows older than the window. Ids have no order in SQL, so their big-endian bytes are compared. */
-export function isOldSql(column: string, window: XidWindow): string {
-  const ranges = rangesOf(window);
-  if (ranges.length === 0) return 'true';
-  const conditions = ranges.map(
-    ([from, to]) => `pg_catalog.xidsend(${column}) NOT BETWEEN ${bytes(from)} AND ${bytes(to)}`,
-  );
-  return conditions.join(' AND ');
-}
-
-/** SQL that is true for rows inside the window. */
-export function isYoungSql(column: string, window: XidWindow): string {
-  return `NOT (${isOldSql(column, window)})`;
-}
-
-function bytes(xid: number): string {
-  return `'\\x${xid.toString(16).padStart(8, '0')}'::pg_catalog.bytea`;
+/** The last id of the window; null when it is empty. */
+export function lastOf(window: XidWindow): number | null {
+  return rangesOf(window).at(-1)?.[1] ?? null;
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PostgresServer } from 'lifeboat-local-aws/pg';
+import { NO_AGES, agesOf } from '../../probe/postgresql/ages.ts';
 import { chunkSql, readChunk } from '../../probe/postgresql/block-digests.ts';
 import { listRelations } from '../../probe/postgresql/inventory.ts';
 import { Session } from '../../probe/postgresql/session.ts';
-import { isOldSql, isYoung, windowBetween } from '../../probe/postgresql/window.ts';
+import { isYoung, windowBetween } from '../../probe/postgresql/window.ts';
 import { ProbeLab, connect, sql } from '../support/probe-lab.ts';
 
 let lab: ProbeLab;
@@ -93,8 +94,8 @@ const TYPES: readonly (readonly [type: string, value: string, other: string])[] 
 /** Digest of the first block of the only table, with every row old. */
 async function digest(name: string): Promise<bigint> {
   const relation = (await listRelations(session)).find((one) => one.name === name)!;
-  const question = chunkSql(relation, { window: { lo: 5, hi: 5 }, seed: 'seed', serverVersion: 180_000 });
-  const { blocks } = await readChunk(session, 'read', question, 0, 1);
+  const question = chunkSql(relation, 'seed', 180_000);
+  const { blocks } = await readChunk(session, 'read', question, [0, 1], { young: NO_AGES, late: NO_AGES });
   return blocks.digests[0]!;
 }
 
@@ -164,12 +165,15 @@ test('the server tells old rows from young ones as we do, on both sides of a wra
     windowBetween(7n, 7n),
   ];
   const xids = [0, 1, 2, 3, 7, 8, 99, 100, 199, 200, 4_294_967_290, 4_294_967_291, 4_294_967_295];
+  await session.run('begin', 'BEGIN');
   for (const window of windows) {
+    const { from, to } = await agesOf(session, window);
     const rows = await session.rows<{ xid: string }>(
       'compare',
-      `SELECT x::text AS xid FROM unnest($1::text[]::xid[]) x WHERE ${isOldSql('x', window)}`,
-      [xids],
+      'SELECT x::text AS xid FROM unnest($1::text[]::xid[]) x WHERE age(x) NOT BETWEEN $2 AND $3',
+      [xids, from, to],
     );
     expect(rows.map(({ xid }) => Number(xid))).toEqual(xids.filter((xid) => !isYoung(xid, window)));
   }
+  await session.run('end', 'ROLLBACK');
 });

@@ -1,6 +1,7 @@
 import type { Coverage, Finding } from '../../../domain/verdict.ts';
 import { QueryRefused } from '../../errors.ts';
 import type { CheckContext } from '../../engine.ts';
+import { NO_AGES, agesOf } from '../ages.ts';
 import { ownTransactions } from '../boot-xid.ts';
 import { type DatabaseFingerprint, type TableFingerprint, displayName } from '../fingerprint.ts';
 import { type Relation, listRelations } from '../inventory.ts';
@@ -59,15 +60,8 @@ export async function compareDatabase(
       const relation = byName.get(displayName(table.schema, table.name));
       const size = relation === undefined ? undefined : sizes.get(relation.oid);
       if (!tally.canCompare(table, relation, size) || relation === undefined || size === undefined) continue;
-      const request = {
-        window: after.window,
-        seed,
-        serverVersion: server.versionNumber,
-        ...(own.window === null ? {} : { late: own.window }),
-      };
-      readers.push(
-        new CopyReader(relation, size, displayName(after.name, table.schema, table.name), request),
-      );
+      const what = displayName(after.name, table.schema, table.name);
+      readers.push(new CopyReader(relation, size, what, seed, server.versionNumber));
     }
     const total = readers.reduce((sum, { sizeBlocks }) => sum + sizeBlocks, 0);
     const sessions = total < BLOCKS_WORTH_A_SECOND_SESSION ? [lead] : [lead, await snapshot.join()];
@@ -77,12 +71,14 @@ export async function compareDatabase(
     let next = 0;
     await Promise.all(
       sessions.map(async (session) => {
+        const late = own.window === null ? NO_AGES : await agesOf(session, own.window);
+        const ages = { young: await agesOf(session, after.window), late };
         for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
           const { reader, range } = chunk;
           say(
             `${displayName(after.name, reader.relation.schema, reader.relation.name)}: chunk ${next} of ${chunks.length}`,
           );
-          await reader.read(session, ...range);
+          await reader.read(session, ages, range);
         }
       }),
     );

@@ -1,7 +1,7 @@
 import { QueryRefused } from '../../errors.ts';
 import {
   BLOCKS_PER_CHUNK,
-  type DigestRequest,
+  type RowAges,
   blankDigests,
   chunkSql,
   placeChunk,
@@ -27,10 +27,10 @@ export class CopyReader {
   /** Why nothing can be said about the table; a missing privilege, for instance. */
   refused: QueryRefused | null = null;
 
-  constructor(relation: Relation, sizeBlocks: number, what: string, request: DigestRequest) {
+  constructor(relation: Relation, sizeBlocks: number, what: string, seed: string, serverVersion: number) {
     this.relation = relation;
     this.sizeBlocks = sizeBlocks;
-    this.#sql = chunkSql(relation, request);
+    this.#sql = chunkSql(relation, seed, serverVersion);
     this.#doing = `read ${what}`;
     this.#blocks = blankDigests(sizeBlocks);
   }
@@ -44,10 +44,10 @@ export class CopyReader {
   }
 
   /** Reads blocks `[from, to)`. What the server cannot read is narrowed down to single blocks. */
-  async read(session: Session, from: number, to: number): Promise<void> {
+  async read(session: Session, ages: RowAges, [from, to]: readonly [number, number]): Promise<void> {
     if (this.refused !== null) return;
     await session.run('set a savepoint', 'SAVEPOINT chunk');
-    const refusal = await this.#attempt(session, from, to).finally(() =>
+    const refusal = await this.#attempt(session, ages, [from, to]).finally(() =>
       session.run('end the savepoint', 'ROLLBACK TO SAVEPOINT chunk; RELEASE SAVEPOINT chunk'),
     );
     if (refusal === null) return;
@@ -57,15 +57,19 @@ export class CopyReader {
       for (let block = from; block < to; block += 1) this.#unreadable.push(block);
     } else {
       const middle = (from + to) >> 1;
-      await this.read(session, from, middle);
-      await this.read(session, middle, to);
+      await this.read(session, ages, [from, middle]);
+      await this.read(session, ages, [middle, to]);
     }
   }
 
-  async #attempt(session: Session, from: number, to: number): Promise<QueryRefused | null> {
+  async #attempt(
+    session: Session,
+    ages: RowAges,
+    range: readonly [number, number],
+  ): Promise<QueryRefused | null> {
     try {
-      const { rows, late, blocks } = await readChunk(session, this.#doing, this.#sql, from, to);
-      placeChunk(this.#blocks, from, blocks);
+      const { rows, late, blocks } = await readChunk(session, this.#doing, this.#sql, range, ages);
+      placeChunk(this.#blocks, range[0], blocks);
       this.#rows += rows;
       this.#late += late;
       return null;
