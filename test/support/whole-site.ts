@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -87,14 +87,12 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
     };
 
     const startAws = async (): Promise<Record<string, string>> => {
-      // Node 20 reads `--env-file` wherever it stands and refuses a file that is not there.
-      await writeFile(envFile, '');
       const args = [
         'local-aws/src/cli/main.ts',
         'start',
         '--state',
         join(stateDir, 'aws'),
-        '--env-file',
+        '--write-env',
         envFile,
       ];
       args.push('--port', String(ports.aws), '--admin-port', String(ports.admin));
