@@ -8,14 +8,17 @@ import type { PointRecord } from './records.ts';
 export async function expirePoints(context: BackupContext): Promise<void> {
   const { store } = context;
   const now = store.now();
-  for (const point of [...store.points.values()]) {
+  const over = [...store.points.values()].filter((point) => {
     const until = store.deleteAt(point);
     if (until === undefined || until > now || point.status === 'CREATING' || point.status === 'DELETING')
-      continue;
-    if (store.holdsOn(point).length > 0 || store.inUse(point.arn)) continue;
-    if (roleIsGone(context, point)) await markExpired(context, point);
-    else await deletePoint(context, point);
-  }
+      return false;
+    return store.holdsOn(point).length === 0 && !store.inUse(point.arn);
+  });
+  await Promise.all(
+    over.map((point) =>
+      roleIsGone(context, point) ? markExpired(context, point) : deletePoint(context, point),
+    ),
+  );
 }
 
 export async function deletePoint({ store, rds }: BackupContext, point: PointRecord): Promise<void> {

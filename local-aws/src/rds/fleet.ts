@@ -19,14 +19,8 @@ const WATCH_MS = 10;
 export type FinalSnapshot = (instance: InstanceRecord, snapshotId: string) => Promise<void>;
 
 /** Statuses in which no server runs. */
-const DOWN = new Set([
-  'stopped',
-  'failed',
-  'restore-error',
-  'incompatible-restore',
-  'incompatible-network',
-  'storage-full',
-]);
+const KEY_LOST = 'inaccessible-encryption-credentials-recoverable';
+const DOWN = new Set(['stopped', 'failed', 'restore-error', KEY_LOST]);
 
 /** The lives of DB instances: each is a PostgreSQL server, and each change of state is written down before it is begun. */
 export class Fleet {
@@ -134,7 +128,7 @@ export class Fleet {
       await before?.done;
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
-      await this.#servers.get(key)?.stop();
+      await this.#servers.get(key)?.stop('immediate'); // nobody will need its data again
       this.#servers.delete(key);
       await endOrphan(join(this.#store.instanceDir(record), 'data'));
       await this.#store.discard(this.#store.instanceDir(record));
@@ -149,7 +143,7 @@ export class Fleet {
       const server = this.#required(key);
       await server.stop();
       await this.#pace('rds.rebootInstance', TYPICAL.rebootInstance, signal);
-      await server.start();
+      await this.#begin(key, server, signal);
       await this.#settle(key, server, 'DB instance restarted', 'availability');
     });
   }
@@ -165,8 +159,8 @@ export class Fleet {
 
   start(key: string): void {
     this.#run(key, `start ${key}`, async (signal) => {
-      const server = this.#required(key);
-      await server.start();
+      const server = this.#servers.get(key) ?? (await this.#reopen(key));
+      await this.#begin(key, server, signal);
       await this.#pace('rds.startInstance', TYPICAL.startInstance, signal);
       await this.#settle(key, server, 'DB instance started', 'notification');
     });
@@ -214,9 +208,30 @@ export class Fleet {
     if (record) await this.#servers.get(key)?.admit(this.#admits(record));
   }
 
-  /** Loopback addresses that instances listen on, of all accounts: the address is the instance's own. */
-  addressesInUse(): Set<string> {
-    return new Set([...this.#store.instances.values()].map(({ address }) => address));
+  /** A database whose key is disabled or about to be deleted is shut down; started again, it needs the key to be back. */
+  async shutWithoutKey(): Promise<void> {
+    for (const [key, record] of [...this.#store.instances.entries()]) {
+      if (record.status !== 'available' || record.kmsKeyArn === undefined || this.#hasKey(record)) continue;
+      await this.#store.patchInstance(key, { status: KEY_LOST });
+      await this.#servers.get(key)?.stop();
+      await this.#note(record, 'The instance cannot use its KMS key any more', 'failure');
+    }
+  }
+
+  #hasKey(record: InstanceRecord): boolean {
+    const { kmsKeyArn } = record;
+    return (
+      kmsKeyArn === undefined || this.#store.platform.keys.describe(kmsKeyArn, record)?.state === 'Enabled'
+    );
+  }
+
+  /** A server that was down when this life began. */
+  async #reopen(key: string): Promise<PostgresServer> {
+    const record = this.#store.instances.get(key);
+    if (!record) throw new Error(`Instance ${key} is gone.`);
+    const server = await PostgresServer.open(this.#host, this.#store.instanceDir(record));
+    await server.admit(this.#admits(record));
+    return server;
   }
 
   #takeUp(key: string, record: InstanceRecord): void {
@@ -230,8 +245,7 @@ export class Fleet {
 
   async #revive(key: string, record: InstanceRecord): Promise<void> {
     try {
-      const server = await PostgresServer.open(this.#host, this.#store.instanceDir(record));
-      await server.admit(this.#admits(record));
+      const server = await this.#reopen(key);
       await server.start();
       this.#servers.set(key, server);
       const { masterVerifier } = record.pending;

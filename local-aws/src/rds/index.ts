@@ -52,6 +52,7 @@ export async function createRds(
   store.emptyTrash();
   await snapshots.resume();
   await fleet.resume();
+  platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
   platform.clock.onTick('rds: retained automated backups', () => dropRetained(context), 60_000);
   platform.admin.status('databases', () => databases(context));

@@ -3,7 +3,7 @@ import { refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
 import { describeInstance, majorOf } from './describe.ts';
-import { keyForNewData } from './encryption.ts';
+import { keyForNewData, usableKey } from './encryption.ts';
 import { fault, invalidCombination, invalidValue, required } from './faults.ts';
 import { requireRoomForInstance, requireRoomForManualSnapshot } from './limits.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
@@ -195,13 +195,10 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
     },
 
     async StartDBInstance(input, call) {
-      const record = await change(
-        input.DBInstanceIdentifier,
-        'rds:StartDBInstance',
-        call,
-        ['stopped'],
-        'starting',
-      );
+      const { kmsKeyArn } = find(call, idFrom(required(input.DBInstanceIdentifier, 'DBInstanceIdentifier')));
+      if (kmsKeyArn !== undefined) usableKey(platform, call, kmsKeyArn);
+      const from = ['stopped', 'inaccessible-encryption-credentials-recoverable'];
+      const record = await change(input.DBInstanceIdentifier, 'rds:StartDBInstance', call, from, 'starting');
       fleet.start(keyOf(record, record.id));
       return { DBInstance: describeInstance(store, record) };
     },

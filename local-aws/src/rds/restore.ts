@@ -40,10 +40,14 @@ export async function restoreFromSnapshot(
   const snapshot = findSnapshot(context, call, required(input.DBSnapshotIdentifier, 'DBSnapshotIdentifier'));
   const tags = input.Tags ? tagsFrom(input.Tags) : snapshot.tags;
   const authorized = (arn: string) => {
-    platform.authorize(call, 'rds:RestoreDBInstanceFromDBSnapshot', arn, {
+    const context = {
       ...tagContext(tags, arn.includes(':snapshot:') ? snapshot.tags : []),
       'rds:PubliclyAccessible': String(input.PubliclyAccessible ?? false),
       ...(input.DBInstanceClass !== undefined && { 'rds:DatabaseClass': input.DBInstanceClass }),
+    };
+    // Whether the snapshot is shared is findSnapshot's question; here the caller's own rights count.
+    platform.authorize(call, 'rds:RestoreDBInstanceFromDBSnapshot', arn, context, {
+      ownerAccountId: call.accountId,
     });
   };
   authorized(rdsArn(call, 'db', id));

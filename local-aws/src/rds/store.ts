@@ -25,6 +25,7 @@ export class RdsStore {
   readonly parameterGroups: Table<ParameterGroupRecord>;
   readonly retained: Table<RetainedBackup>;
   readonly events: Table<RdsEvent>;
+  #burial: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
     this.platform = platform;
@@ -104,15 +105,27 @@ export class RdsStore {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw cause;
     }
-    this.platform.tasks.run(`remove ${grave}`, () => rm(grave, { recursive: true, force: true }));
+    this.#bury([grave]);
   }
 
   /** What an earlier life had thrown away but not yet removed. */
   emptyTrash(): void {
     const trash = join(this.platform.stateDir, 'trash');
     const graves = existsSync(trash) ? readdirSync(trash).map((name) => join(trash, name)) : [];
-    this.platform.tasks.run('empty the trash', async () => {
-      for (const grave of graves) await rm(grave, { recursive: true, force: true });
+    this.#bury(graves);
+  }
+
+  /** One after the other: side by side they would keep the disk from everybody else. */
+  #bury(graves: readonly string[]): void {
+    const before = this.#burial.catch(() => undefined); // whose failure was reported as its own task's
+    this.platform.tasks.run('empty the trash', (closing) => {
+      this.#burial = before.then(async () => {
+        for (const grave of graves) {
+          if (closing.aborted) return; // the next start goes on
+          await rm(grave, { recursive: true, force: true });
+        }
+      });
+      return this.#burial;
     });
   }
 
