@@ -1,0 +1,29 @@
+export interface Bench {
+  /** One line for the list of benches. */
+  readonly what: string;
+  /** @returns the exit status. */
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+/** Every bench by its name. Modules are loaded when they are run. */
+export const BENCHES: Readonly<Record<string, Bench>> = {
+  night: {
+    what: 'one night on this computer, by step, beside `cp -a` of the source and a count of its rows',
+    run: async () => (await import('./night.ts')).benchNight(),
+  },
+  evidence: {
+    what: 'a year of evidence written, verified and damaged; NIGHTS and RESOURCES may follow',
+    run: async ([nights = '365', resources = '10']) =>
+      (await import('./evidence.ts')).benchEvidence({
+        nights: whole(nights, 'NIGHTS'),
+        resources: whole(resources, 'RESOURCES'),
+        mutations: 200,
+      }),
+  },
+};
+
+function whole(text: string, what: string): number {
+  const n = Number(text);
+  if (Number.isInteger(n) && n > 0) return n;
+  throw new Error(`${what} must be a whole number above 0, not "${text}".`);
+}
