@@ -64,8 +64,9 @@ function listOf(items: readonly string[]): Html {
   </ul>`;
 }
 
-function mark(word: string): Html {
-  return html`<span class="mark ${word.replaceAll(' ', '-')}">${word}</span>`;
+/** A word in the colour of what it means; the word itself says it, too. */
+function mark(word: string, meaning: string = word): Html {
+  return html`<span class="mark ${meaning}">${word}</span>`;
 }
 
 function figure(value: string, label: string): Html {
@@ -114,19 +115,25 @@ function scope({ identity, selection, point, restoredArn, fingerprints }: DrillR
 }
 
 function hops({ hops: all }: DrillReport): Html {
-  return tableOf(
-    'Every copy of this backup. “Immutable” is only said of a compliance lock that can no longer be taken off.',
-    ['Where', 'Status', 'Lock', 'Expires', 'Size', 'Key', 'Recovery point'],
-    all.map(({ location, status, lock, deleteAt, sizeBytes, encryptionKeyArn, arn }) => [
-      `${location.accountId}, ${location.region}, ${location.vault}`,
-      status.toLowerCase(),
-      lockText(lock),
-      deleteAt === null ? 'never' : when(deleteAt),
-      sizeBytes === null ? '–' : size(sizeBytes),
-      codeOf(encryptionKeyArn),
-      codeOf(arn),
-    ]),
-  );
+  if (all.length === 0) return html`<p class="none">No copy is recorded.</p>`;
+  return html`<p class="lead">
+      Every copy of this backup. “Immutable” is only said of a compliance lock that can no longer be taken
+      off.
+    </p>
+    ${all.map(
+      ({ location, status, lock, createdAt, deleteAt, sizeBytes, encryptionKeyArn, arn }, hop) =>
+        html`<h3>
+            ${hop === 0 ? 'Backup' : `Copy ${hop}`}: account ${location.accountId}, ${location.region}, vault
+            ${location.vault}
+          </h3>
+          ${factsOf([
+            ['Lock', mark(lockText(lock), lock.state)],
+            ['Status', `${status.toLowerCase()}${sizeBytes === null ? '' : `, ${size(sizeBytes)}`}`],
+            ['Made, expires', `${when(createdAt)}, ${deleteAt === null ? 'never' : when(deleteAt)}`],
+            ['Key', codeOf(encryptionKeyArn)],
+            ['Recovery point', codeOf(arn)],
+          ])}`,
+    )}`;
 }
 
 function objectives({ objectives: all }: DrillReport): Html {
@@ -188,7 +195,7 @@ function fence({ fence: proof }: DrillReport): Html {
     ['Target', 'Result', 'How it was seen'],
     proof.attempts.map(({ target, reached, how }) => [
       target,
-      reached ? mark('failed') : mark('passed'),
+      reached ? mark('reached', 'failed') : mark('not reached', 'passed'),
       how,
     ]),
   )}
@@ -208,14 +215,14 @@ function timeline({ timings, backupTimings }: DrillReport): Html {
 function teardown({ teardown: proof }: DrillReport): Html {
   if (proof === null)
     return html`<p>${mark('unknown')} Nothing is said about the removal of the restored copy.</p>`;
-  return html`<p>
-      ${proof.complete ? mark('passed') : mark('failed')}
-      ${proof.complete ? 'Everything that the drill created is gone.' : 'Something is left; the sweeper tries again.'}
-    </p>
+  const summary = proof.complete
+    ? mark('Everything that the drill created is gone.', 'passed')
+    : mark('Something is left; the sweeper tries again.', 'failed');
+  return html`<p>${summary}</p>
     ${tableOf(
       'What the drill created',
       ['What', 'Gone', 'How it was seen'],
-      proof.removed.map(({ what, absent, seen }) => [what, absent ? 'yes' : 'NO', seen]),
+      proof.removed.map(({ what, absent, seen }) => [codeOf(what), absent ? 'yes' : 'NO', seen]),
     )}`;
 }
 
@@ -233,7 +240,7 @@ function integrity({ integrity: proof }: DrillReport): Html {
       ['Signed by', signedBy.map((id) => codeOf(id))],
       [
         'Object lock',
-        lock === null ? mark('failed') : `${lock.mode.toLowerCase()} until ${when(lock.until)}`,
+        lock === null ? mark('not locked', 'failed') : `${lock.mode.toLowerCase()} until ${when(lock.until)}`,
       ],
       [
         'Backup’s statement',

@@ -114,10 +114,10 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; break-after: avoid; }
 p { margin: .4rem 0; max-width: 48rem; }
 .lead { color: var(--soft); }
 .verdict { display: inline-block; font-weight: 700; padding: .1rem .6rem; border-radius: .3rem; border: 1px solid currentColor; }
-.passed, .met { color: var(--good); background: var(--good-paper); }
+.passed, .met, .immutable { color: var(--good); background: var(--good-paper); }
 .failed, .missed { color: var(--bad); background: var(--bad-paper); }
-.inconclusive, .unknown { color: var(--open); background: var(--open-paper); }
-.mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; white-space: nowrap; }
+.inconclusive, .unknown, .pending, .governance { color: var(--open); background: var(--open-paper); }
+.mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .figure { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; break-inside: avoid; }
 .figure b { display: block; font-size: 1.35rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
@@ -128,7 +128,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding: .25rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
 thead th { border-bottom-width: 2px; } tbody th { font-weight: 600; }
 tr { break-inside: avoid; }
 code { font: .85em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }

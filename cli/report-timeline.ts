@@ -22,9 +22,17 @@ export function timelineOf(timings: readonly Timing[]): Html {
     const width = Math.max(seconds * 1000 * scale, 2);
     const y = at * ROW;
     return html`<text x="0" y="${y + 16}">${step}</text>
-      <line class="line" x1="${LABELS}" x2="${WIDTH - LENGTHS}" y1="${y + ROW}" y2="${y + ROW}" />
+      <line
+        class="line"
+        stroke="#d5dce3"
+        x1="${LABELS}"
+        x2="${WIDTH - LENGTHS}"
+        y1="${y + ROW}"
+        y2="${y + ROW}"
+      />
       <rect
         class="bar"
+        fill="#2f6fa8"
         x="${x.toFixed(1)}"
         y="${y + 5}"
         width="${width.toFixed(1)}"

@@ -197,6 +197,32 @@ test('a slot that was opened and never ended is named', async () => {
   ]);
 });
 
+test('a night that never ended is named when the next one of its policy has', async () => {
+  const slot = '2026-11-22T01:00:00Z';
+  const begun = { ...drillFact('customers', slot), trigger: 'night' as const };
+  const { facts } = goodNight(1, [K1]);
+  expect(await bent({ facts: [...facts, begun] })).toEqual([
+    'slot-without-end statements/2026-11-22/customers/drill.json',
+  ]);
+});
+
+test('a slot that is still open at the end of the export is said, not judged', async () => {
+  const running = { ...drillFact('customers', '2026-11-22T23:00:00Z'), trigger: 'night' as const };
+  const { facts, ...night } = goodNight(1, [K1]);
+  const report = verifyExport(await exported([goodNight(0, [K1]), { ...night, facts: [...facts, running] }]));
+  expect(report.verdict).toBe('verified');
+  expect(report.notChecked.join()).toContain('1 slots were still open');
+});
+
+test('a statement that comes weeks after its night is said, not judged', async () => {
+  const late = protectionFact('customers', slotOfNight(0));
+  const nights = Array.from({ length: 24 }, (_, n) => goodNight(n, [K1]));
+  const { facts, ...last } = goodNight(24, [K1]);
+  const report = verifyExport(await exported([...nights, { ...last, facts: [...facts, late] }]));
+  expect(report).toMatchObject({ verdict: 'verified', findings: [] });
+  expect(report.notChecked.join()).toContain('1 statements were sealed long after their slots');
+});
+
 test('work by hand needs no end in a night', async () => {
   const { facts } = goodNight(1, [K1]);
   const byHand = { ...drillFact('customers', '2026-11-22T10:00:00Z', 'failed'), trigger: 'by-hand' } as const;
