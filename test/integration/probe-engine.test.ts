@@ -6,7 +6,7 @@ import type { PostgresServer } from 'lifeboat-local-aws/pg';
 import type { CheckContext, ProbeTarget } from '../../probe/engine.ts';
 import { engineFor } from '../../probe/registry.ts';
 import { Session } from '../../probe/postgresql/session.ts';
-import { ProbeLab, SEED, hooks, runChecks, sql } from '../support/probe-lab.ts';
+import { ProbeLab, SEED, connect, hooks, runChecks, sql } from '../support/probe-lab.ts';
 import { DATABASE, fillSample } from '../support/probe-sample.ts';
 
 const engine = engineFor('rds-instance');
@@ -16,7 +16,7 @@ let readers: Record<'everything' | 'part', ProbeTarget>;
 
 beforeAll(async () => {
   lab = await ProbeLab.open();
-  source = await lab.source();
+  source = await lab.source({ allow_alter_system: 'on' });
   await fillSample(lab, source);
   await sql(
     lab,
@@ -86,6 +86,68 @@ test('what a role may not see is named as not examined, and the content is not c
   expect(content.status).toBe('inconclusive');
   expect(content.findings.map(({ where }) => where)).toContain('orders.public.secret');
   expect(freshness).toMatchObject({ status: 'inconclusive', findings: [{ code: 'no-freshness-rule' }] });
+});
+
+test('on the copy, catalogues that only a superuser may read are listed, and tables of users hold up the verdict', async () => {
+  const [before, copy] = [await lab.fingerprint(source), await lab.restore(await lab.snapshot(source))];
+  const after = await lab.fingerprint(source, before);
+  await copy.start();
+  for (const database of [DATABASE, 'postgres']) {
+    await sql(
+      lab,
+      copy,
+      [
+        'CREATE EXTENSION pg_prewarm',
+        'CREATE EXTENSION amcheck',
+        'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC',
+      ],
+      database,
+    );
+  }
+  const context = {
+    before,
+    after,
+    boot: null,
+    freshness: [],
+    backupAt: new Date().toISOString(),
+    rpoSeconds: 60,
+  };
+  const everything = await runChecks({ ...context, target: lab.target(copy, 'everything') }, [
+    'pages',
+    'structure',
+  ]);
+  const part = await runChecks({ ...context, target: lab.target(copy, 'part') }, ['pages']);
+  await lab.discard(copy);
+  expect([everything.pages.status, everything.structure.status]).toEqual(['passed', 'passed']);
+  expect(part.pages.status).toBe('inconclusive');
+  expect(part.pages.findings.map(({ where }) => where)).toContain('orders.public.secret');
+  expect(part.pages.notTested).toContain('orders.pg_catalog.pg_authid: the role may not read this catalogue');
+});
+
+test('before its second pass the probe waits for commits that wait for a synchronous standby', async () => {
+  const before = await lab.fingerprint(source);
+  await source.admin(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`);
+  await source.admin('SELECT pg_reload_conf()');
+  const client = await connect(lab, source, DATABASE);
+  const commit = client.query(`INSERT INTO secret VALUES ('waiting')`);
+  await until(async () => {
+    const [row] = await source.admin<{ n: string }>(
+      `SELECT count(*) n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+    );
+    return row?.n === '1';
+  });
+  let done = false;
+  const taking = lab.fingerprint(source, before).finally(() => (done = true));
+  await sleep(500);
+  expect(done).toBe(false);
+  await source.admin(`ALTER SYSTEM RESET synchronous_standby_names`);
+  await source.admin('SELECT pg_reload_conf()');
+  await commit;
+  const after = await taking;
+  await client.end();
+  const rowsOf = (fingerprint: typeof after) =>
+    fingerprint.databases[0]!.tables.find(({ name }) => name === 'secret')!.rows;
+  expect(rowsOf(after)).toBe(rowsOf(before) + 1);
 });
 
 test('no text of a row is in what a check says, not even when PostgreSQL quotes it', async () => {
@@ -192,6 +254,11 @@ test('nothing behind a port, and something that never answers, are told apart', 
   });
   silent.close();
 });
+
+/** Asks until it is so; the test's own time-out ends the patience. */
+async function until(question: () => Promise<boolean>): Promise<void> {
+  while (!(await question())) await sleep(50);
+}
 
 /** An authority that signed nothing here. */
 const OTHER_CA = `-----BEGIN CERTIFICATE-----
