@@ -13,7 +13,7 @@ import { sealKey } from '../../evidence/verifier/seal-format.ts';
 import { failure } from '../failures.ts';
 import { inParallel } from './in-parallel.ts';
 import { instantOf } from './aws-time.ts';
-import { listSealObjects, readSeal } from './seals.ts';
+import { listSealObjects, readSeal, requireUnbroken } from './seals.ts';
 import { LATEST_DAYS } from './statements.ts';
 import { listObjects, readVersion } from './versions.ts';
 import { putOnce, requireLocked } from './worm.ts';
@@ -48,6 +48,7 @@ export async function sealNight(sealing: Sealing, night: NightFact): Promise<Sea
   for (let race = 0; race < MAX_RACES; race += 1) {
     const openedAt = await time.ask(ledger);
     const seals = await listSealObjects(ledger);
+    requireUnbroken(ledger, seals);
     const recent = await readRecent(ledger, seals, night);
     const own = recent.find(
       ({ seal }) => seal.night.policy === night.policy && seal.night.slot === night.slot,

@@ -24,15 +24,21 @@ export async function listSealObjects(ledger: Ledger): Promise<LedgerObject[]> {
   for await (const object of listObjects(ledger, SEALS)) {
     if (SEAL_NAME.test(object.key.slice(SEALS.length))) objects.push(object);
   }
-  objects.forEach(({ key }, at) => {
-    if (key === sealKey(at + 1)) return;
-    throw failure(
-      'LedgerRefused',
-      `The chain of ${ledger.bucket} has a gap: ${sealKey(at + 1)} is missing before ${key}.`,
-      { key },
-    );
-  });
   return objects;
+}
+
+/**
+ * A chain with a gap may be read and exported, and a verifier names the gap; it must not be continued as if nothing were missing.
+ * @throws ApplicationFailure LedgerRefused that names the first missing seal.
+ */
+export function requireUnbroken({ bucket }: Ledger, seals: readonly LedgerObject[]): void {
+  const gap = seals.findIndex(({ key }, at) => key !== sealKey(at + 1));
+  if (gap === -1) return;
+  throw failure(
+    'LedgerRefused',
+    `The chain of ${bucket} has a gap: ${sealKey(gap + 1)} is missing. Nothing was sealed; find out who removed it, and restore its version.`,
+    { missing: sealKey(gap + 1) },
+  );
 }
 
 export async function readSeal(
