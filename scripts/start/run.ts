@@ -89,8 +89,11 @@ async function nightIn(
         (written === null ? '.' : `; the shop did ${some(written, 'transaction')} meanwhile.`),
     );
     const status = night.verdict === 'passed' ? 0 : 1;
+    if (options.once) {
+      terminal.say('`npm start` without --once goes on with this state, runs the next night and stays up.');
+      return status;
+    }
     for (const line of whereNext(terminal, house)) terminal.say(line);
-    if (options.once) return status;
     terminal.say(`\nEverything stays up until Ctrl-C. This night ${painted(terminal, night.verdict)}.`);
     return await whenAborted(interrupted);
   } finally {
