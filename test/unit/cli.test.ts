@@ -374,14 +374,17 @@ describe('restore', () => {
     const temporal = fakeTemporal();
     temporal.queries.set('restore/bad-deploy state', HANDED_OVER);
     temporal.results.set('restore/bad-deploy', new Promise(() => undefined));
-    const { status, out } = await lifeboat([...ASK, '--at', '2026-11-21T09:58:00+01:00'], temporal);
+    const { status, out } = await lifeboat(
+      [...ASK, '--as', 'grace', '--at', '2026-11-21T09:58:00+01:00'],
+      temporal,
+    );
     expect(status).toBe(0);
     expect(temporal.started).toMatchObject([
       {
         type: 'restoreRequest',
         id: 'restore/bad-deploy',
         argument: {
-          requestedBy: 'ada',
+          requestedBy: 'grace',
           reason: 'a bad deploy',
           at: '2026-11-21T08:58:00.000Z',
           keepSeconds: 28_800,
