@@ -116,9 +116,13 @@ test('a backup that was under way has failed with a reason and left nothing; the
     ResourceArn: shop.DBInstanceArn!,
     IamRoleArn: role,
   });
-  await eventually('running', async () =>
-    (await home.backup.describeBackupJob({ BackupJobId })).State === 'RUNNING' ? true : undefined,
-  );
+  await eventually('the job is running, and that is on disk', async () => {
+    const journals = ['backup/backup-jobs', 'rds/snapshots'].map((name) =>
+      readFile(join(stateDir, `${name}.journal`), 'utf8'),
+    );
+    const [jobs = '', snapshots = ''] = await Promise.all(journals);
+    return jobs.includes('"state":"RUNNING"') && snapshots.includes('"status":"creating"') ? true : undefined;
+  });
   await killAndRestart();
   const job = await whenBackedUp(home, BackupJobId!);
   expect(job).toMatchObject({

@@ -116,7 +116,7 @@ export class BackupJobs {
     if (snapshot?.status !== 'available') {
       await store.points.remove(arn);
       if (snapshot) await rds.snapshots.removeNow(snapshotKey);
-      throw new JobFailure(snapshot?.failure ?? 'The backup was interrupted by an internal failure.');
+      throw new JobFailure(snapshot?.failure ?? 'The snapshot was interrupted by an internal failure.');
     }
     await this.#complete(arn, snapshot);
     await this.#runner.patch(key, {

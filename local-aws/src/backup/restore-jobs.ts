@@ -49,7 +49,7 @@ export class RestoreJobs {
       throw new JobFailure(`The instance ${instance.id} was deleted while it was being restored.`);
     if (settled.createdAt === undefined)
       throw new JobFailure(
-        `The restore of ${instance.id} failed: the instance is ${settled.status}. ${this.#reason(settled)}`,
+        `The restore of ${instance.id} failed: the instance is ${settled.status}. ${settled.failure ?? ''}`,
       );
     await store.patchPoint(job.pointArn, { lastRestoreAt: store.now() });
     await this.#runner.patch(key, { state: 'COMPLETED', completedAt: store.now(), percent: 100 });
@@ -89,14 +89,5 @@ export class RestoreJobs {
     const made = this.#made(job);
     if (!made) throw new JobFailure('The instance was deleted while it was being restored.');
     return made;
-  }
-
-  /** What RDS noted last about the instance. */
-  #reason(instance: InstanceRecord): string {
-    const events = [...this.#context.rds.store.events.values()].filter(
-      ({ sourceId, accountId, region }) =>
-        sourceId === instance.id && accountId === instance.accountId && region === instance.region,
-    );
-    return events.sort((a, b) => a.at.localeCompare(b.at)).at(-1)?.message ?? '';
   }
 }

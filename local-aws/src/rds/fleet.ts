@@ -1,14 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { escapeIdentifier, escapeLiteral } from 'pg';
 import { type PostgresHost, PostgresServer, restoreSnapshot } from '../pg/index.ts';
 import { endOrphan } from '../pg/orphans.ts';
 import { checkSnapshot } from '../pg/snapshot.ts';
 import { defined } from './defined.ts';
 import { TYPICAL } from './durations.ts';
+import { noteDamage } from './damage-note.ts';
 import { admittedBlocks } from './loopback.ts';
+import { makeMaster, setMasterPassword } from './master.ts';
 import { keyOf } from './names.ts';
 import type { InstanceRecord, PendingChanges } from './records.ts';
 import type { RdsStore } from './store.ts';
@@ -307,12 +306,9 @@ export class Fleet {
 
   async #fail(key: string, record: InstanceRecord, status: string, err: unknown): Promise<void> {
     this.#store.platform.log.error({ err, instance: key }, 'database instance failed');
-    await this.#store.patchInstance(key, { status, work: undefined, pending: {} });
-    await this.#note(
-      record,
-      `The instance failed: ${err instanceof Error ? err.message : String(err)}`,
-      'failure',
-    );
+    const failure = err instanceof Error ? err.message : String(err);
+    await this.#store.patchInstance(key, { status, failure, work: undefined, pending: {} });
+    await this.#note(record, `The instance failed: ${failure}`, 'failure');
   }
 
   #reach(record: InstanceRecord): { listen: string; port?: number; names: string[]; admits: string[] } {
@@ -337,40 +333,25 @@ export class Fleet {
     }
   }
 
-  /** The server itself never learns of bit rot in its snapshot; people who look at the log should. */
+  /** The server itself never learns of bit rot in its snapshot; people who look at the events should. */
   #tellOfDamage(record: InstanceRecord, snapshotDir: string): void {
-    const { tasks, events, log } = this.#store.platform;
-    tasks.run(`rds: check ${snapshotDir}`, async (signal) => {
-      const differences = await checkSnapshot(snapshotDir, signal);
-      if (differences.length === 0) return;
-      const detail = `restored ${record.id} from bytes that differ from what was stored: ${JSON.stringify(differences.slice(0, 5))}`;
-      events.record({
-        kind: 'damage',
-        service: 'rds',
-        accountId: record.accountId,
-        region: record.region,
-        detail,
-      });
-      log.warn({ instance: record.id, differences: differences.length }, 'restored from a damaged snapshot');
+    this.#store.platform.tasks.run(`rds: check ${snapshotDir}`, async (signal) => {
+      noteDamage(
+        this.#store.platform,
+        record,
+        `restored ${record.id}`,
+        await checkSnapshot(snapshotDir, signal),
+      );
     });
   }
 
   /** Folders without a record: left by a crash between the two, perhaps with a server running in them. */
   async #endStrays(): Promise<void> {
-    const known = new Set(
-      [...this.#store.instances.values()].map((record) => this.#store.instanceDir(record)),
-    );
-    const accounts = join(this.#store.platform.stateDir, 'accounts');
-    for (const account of existsSync(accounts) ? readdirSync(accounts) : [])
-      for (const region of await readdir(join(accounts, account))) {
-        const instances = join(accounts, account, region, 'rds', 'instances');
-        for (const name of existsSync(instances) ? await readdir(instances) : []) {
-          const dir = join(instances, name);
-          if (known.has(dir)) continue;
-          await endOrphan(join(dir, 'data'));
-          await this.#store.discard(dir);
-        }
-      }
+    const known = [...this.#store.instances.values()].map((record) => this.#store.instanceDir(record));
+    for (const dir of await this.#store.strays('instances', known)) {
+      await endOrphan(join(dir, 'data'));
+      await this.#store.discard(dir);
+    }
   }
 
   async #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
@@ -388,23 +369,6 @@ export class Fleet {
 
 function deadEnd(record: InstanceRecord): string {
   return record.work?.kind === 'restore' ? 'restore-error' : 'failed';
-}
-
-/** RDS's master is a member of rds_superuser and nearly a superuser. Here it is one: there is no way to grant "nearly". */
-async function makeMaster(server: PostgresServer, record: InstanceRecord, verifier: string): Promise<void> {
-  const master = escapeIdentifier(record.masterUsername);
-  await server.asAdmin(async (client) => {
-    await client.query('CREATE ROLE rds_superuser NOLOGIN; CREATE ROLE rds_iam NOLOGIN');
-    await client.query(
-      `CREATE ROLE ${master} LOGIN SUPERUSER CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD ${escapeLiteral(verifier)}`,
-    );
-    if (record.dbName !== undefined && record.dbName !== 'postgres')
-      await client.query(`CREATE DATABASE ${escapeIdentifier(record.dbName)} OWNER ${master}`);
-  });
-}
-
-async function setMasterPassword(server: PostgresServer, username: string, verifier: string): Promise<void> {
-  await server.admin(`ALTER ROLE ${escapeIdentifier(username)} PASSWORD ${escapeLiteral(verifier)}`);
 }
 
 function without(all: PendingChanges, applied: PendingChanges): PendingChanges {

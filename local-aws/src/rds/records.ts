@@ -46,6 +46,8 @@ export interface InstanceRecord extends Place {
   readonly pending: PendingChanges;
   /** The restore job of AWS Backup that made it. */
   readonly awsBackupJob?: string | undefined;
+  /** Why it is in the dead end that its status names. */
+  readonly failure?: string | undefined;
   /** Work that has to be taken up again after a crash. */
   readonly work?: InstanceWork | undefined;
 }

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { copySnapshot, type Manifest, takeSnapshot } from '../pg/index.ts';
 import type { Place } from '../platform.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TYPICAL } from './durations.ts';
+import { noteDamage } from './damage-note.ts';
 import type { Fleet } from './fleet.ts';
 import { keyOf, rdsArn } from './names.ts';
 import type { InstanceFacts, InstanceRecord, SnapshotRecord, Tag } from './records.ts';
@@ -200,7 +198,7 @@ export class Snapshots {
         }),
         this.#store.platform.pace.take('rds.copySnapshot', { typicalSeconds, signal }),
       ]);
-      if (differences.length > 0) this.#tellOfDamage(source, differences);
+      noteDamage(this.#store.platform, source, `copied ${source.id}`, differences);
       const createdAt = this.#store.platform.clock.now().toISOString();
       await this.#store.patchSnapshot(key, {
         status: 'available',
@@ -210,19 +208,6 @@ export class Snapshots {
       });
       await this.#note(record, 'Finished copy of snapshot', 'notification'); // RDS-EVENT-0060
     });
-  }
-
-  #tellOfDamage(source: SnapshotRecord, differences: readonly object[]): void {
-    const { events, log } = this.#store.platform;
-    const detail = `copied ${source.id} although its bytes differ from what was stored: ${JSON.stringify(differences.slice(0, 5))}`;
-    events.record({
-      kind: 'damage',
-      service: 'rds',
-      accountId: source.accountId,
-      region: source.region,
-      detail,
-    });
-    log.warn({ snapshot: source.id, differences: differences.length }, 'copied a damaged snapshot');
   }
 
   #progress(key: string): (done: number) => void {
@@ -265,16 +250,8 @@ export class Snapshots {
 
   /** Bytes without a record, left by a crash. */
   async #discardStrays(): Promise<void> {
-    const known = new Set(
-      [...this.#store.snapshots.values()].map((record) => this.#store.snapshotDir(record)),
-    );
-    const accounts = join(this.#store.platform.stateDir, 'accounts');
-    for (const account of existsSync(accounts) ? await readdir(accounts) : [])
-      for (const region of await readdir(join(accounts, account))) {
-        const folder = join(accounts, account, region, 'rds', 'snapshots');
-        for (const name of existsSync(folder) ? await readdir(folder) : [])
-          if (!known.has(join(folder, name))) await this.#store.discard(join(folder, name));
-      }
+    const known = [...this.#store.snapshots.values()].map((record) => this.#store.snapshotDir(record));
+    for (const dir of await this.#store.strays('snapshots', known)) await this.#store.discard(dir);
   }
 
   /** The server runs on the real clock, bodies on the simulated one. */

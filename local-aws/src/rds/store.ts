@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Place, Platform, Table } from '../platform.ts';
 import { keyOf } from './names.ts';
@@ -108,6 +108,18 @@ export class RdsStore {
     this.#bury([grave]);
   }
 
+  /** Folders of instances or snapshots, in any account and region, that no record knows. */
+  async strays(kind: 'instances' | 'snapshots', known: readonly string[]): Promise<string[]> {
+    const accounts = join(this.platform.stateDir, 'accounts');
+    const found: string[] = [];
+    for (const account of await namesIn(accounts))
+      for (const region of await namesIn(join(accounts, account))) {
+        const folder = join(accounts, account, region, 'rds', kind);
+        found.push(...(await namesIn(folder)).map((name) => join(folder, name)));
+      }
+    return found.filter((dir) => !known.includes(dir));
+  }
+
   /** What an earlier life had thrown away but not yet removed. */
   emptyTrash(): void {
     const trash = join(this.platform.stateDir, 'trash');
@@ -132,4 +144,8 @@ export class RdsStore {
   #partition({ accountId, region }: Place): string {
     return join(this.platform.stateDir, 'accounts', accountId, region, 'rds');
   }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return existsSync(folder) ? readdir(folder) : [];
 }
