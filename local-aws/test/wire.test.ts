@@ -149,14 +149,12 @@ test('a document that was changed on its way is refused', async () => {
 });
 
 test('a refused upload is answered before its body is asked for', async () => {
-  const missing = lab
-    .s3()
-    .send(
-      new PutObjectCommand({
-        Bucket: 'no-such-bucket-at-all',
-        Key: 'k',
-        Body: Buffer.alloc(8 * 1024 * 1024),
-      }),
-    );
+  const missing = lab.s3().send(
+    new PutObjectCommand({
+      Bucket: 'no-such-bucket-at-all',
+      Key: 'k',
+      Body: Buffer.alloc(8 * 1024 * 1024),
+    }),
+  );
   await expect(missing).rejects.toMatchObject({ name: 'NoSuchBucket' });
 });

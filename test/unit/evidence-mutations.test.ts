@@ -39,7 +39,10 @@ function verifiedWith(dir: string, files: Files, changes: ReadonlyMap<string, Bu
 
 function write(dir: string, path: string, bytes: Buffer | undefined): void {
   const file = join(dir, path);
-  if (bytes === undefined) { rmSync(file); return; }
+  if (bytes === undefined) {
+    rmSync(file);
+    return;
+  }
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, bytes);
 }

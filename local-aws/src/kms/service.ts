@@ -75,7 +75,12 @@ export function kmsService({ ring, clock, authorize }: KmsParts): Service {
     module: KMS,
     handlers: {
       async CreateKey(input, call) {
-        refuseMembers('kms', 'CreateKey', input, ['CustomKeyStoreId', 'MultiRegion', 'XksKeyId', 'CustomerMasterKeySpec']);
+        refuseMembers('kms', 'CreateKey', input, [
+          'CustomKeyStoreId',
+          'MultiRegion',
+          'XksKeyId',
+          'CustomerMasterKeySpec',
+        ]);
         authorize(call, 'kms:CreateKey', '*', {}, { ownerAccountId: call.accountId });
         if (input.Origin !== undefined && input.Origin !== 'AWS_KMS')
           throw notImplemented('kms', `CreateKey with Origin ${input.Origin}`);
