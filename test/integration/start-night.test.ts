@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,9 +73,16 @@ function groupOf(name: string): number {
 }
 
 async function lifeboat(...args: string[]): Promise<{ status: number | null; value: unknown }> {
+  return lifeboatWith({}, ...args);
+}
+
+async function lifeboatWith(
+  changes: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<{ status: number | null; value: unknown }> {
   const env = parseEnv(readFileSync(join(state, 'lifeboat.env'), 'utf8').replaceAll(/^export /gm, ''));
   const child = spawn(process.execPath, [join(PROJECT, 'bin/lifeboat.mjs'), '--json', ...args], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, ...changes },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let out = '';
@@ -137,6 +144,13 @@ test('AWS killed in the middle of a night: the night still ends, sealed; Ctrl-C 
     status: 0,
     value: { verdict: 'verified' },
   });
+
+  const nobody = join(state, 'nobody');
+  writeFileSync(nobody, '[bootstrap]\naws_access_key_id = AKIANOBODY\naws_secret_access_key = wrong\n');
+  const refused = await lifeboatWith({ AWS_SHARED_CREDENTIALS_FILE: nobody }, 'evidence', 'list');
+  expect(refused).toMatchObject({ status: 2, value: { error: { message: expect.any(String) } } });
+  expect(JSON.stringify(refused.value)).toMatch(/InvalidClientTokenId|credentials/);
+  expect(JSON.stringify(refused.value)).not.toContain('unexpected');
 
   const programs = ['local-aws', 'control-plane', 'prober-production', 'prober-drill'].map(groupOf);
   expect(leftOvers(programs)).toEqual(programs);
