@@ -52,16 +52,19 @@ export async function putOnce(
 export async function requireLocked(ledger: Ledger, key: string, versionId: string): Promise<void> {
   const written = await writtenAt(ledger, key, versionId);
   const until = after(written, ledger.keepSeconds);
-  if (await isLockedUntil(ledger, key, versionId, until)) return;
+  const lock = await readLock(ledger, key, versionId);
+  if (holds(lock, until)) return;
+  const wanted = after(written, ledger.keepSeconds + SLACK_SECONDS);
   await ledger.s3.send(
     new PutObjectRetentionCommand({
       ...inLedger(ledger),
       Key: key,
       VersionId: versionId,
-      Retention: { Mode: 'COMPLIANCE', RetainUntilDate: after(written, ledger.keepSeconds + SLACK_SECONDS) },
+      // A lock of another mode may already be longer; shortening it would be refused.
+      Retention: { Mode: 'COMPLIANCE', RetainUntilDate: lock.until > wanted ? lock.until : wanted },
     }),
   );
-  if (await isLockedUntil(ledger, key, versionId, until)) return;
+  if (holds(await readLock(ledger, key, versionId), until)) return;
   throw failure(
     'LedgerRefused',
     `${ledger.bucket}/${key} is not locked in compliance mode until ${instantOf(until)}. Check the Object Lock settings of the bucket.`,
@@ -69,18 +72,28 @@ export async function requireLocked(ledger: Ledger, key: string, versionId: stri
   );
 }
 
-async function isLockedUntil(ledger: Ledger, key: string, versionId: string, until: Date): Promise<boolean> {
+interface Lock {
+  readonly mode: string | undefined;
+  readonly until: Date;
+}
+
+function holds({ mode, until }: Lock, needed: Date): boolean {
+  return mode === 'COMPLIANCE' && until >= needed;
+}
+
+async function readLock(ledger: Ledger, key: string, versionId: string): Promise<Lock> {
   try {
     const { Retention } = await ledger.s3.send(
       new GetObjectRetentionCommand({ ...inLedger(ledger), Key: key, VersionId: versionId }),
     );
-    const lockedUntil = Retention?.RetainUntilDate?.getTime() ?? 0;
-    return Retention?.Mode === 'COMPLIANCE' && lockedUntil >= until.getTime();
+    return { mode: Retention?.Mode, until: Retention?.RetainUntilDate ?? NEVER };
   } catch (error) {
-    if (isNamed(error, 'NoSuchObjectLockConfiguration')) return false;
+    if (isNamed(error, 'NoSuchObjectLockConfiguration')) return { mode: undefined, until: NEVER };
     throw error;
   }
 }
+
+const NEVER = new Date(0);
 
 export function unversioned({ bucket }: Ledger): Error {
   return failure(

@@ -86,7 +86,8 @@ test('a bucket that does not lock is refused loudly', async () => {
   const bucket = fakeBucket();
   const send = bucket.ledger.s3.send.bind(bucket.ledger.s3) as (command: object) => Promise<unknown>;
   bucket.ledger.s3.send = (async (command: object) => {
-    if (command instanceof GetObjectRetentionCommand) return { Retention: { Mode: 'GOVERNANCE' } };
+    if (command instanceof GetObjectRetentionCommand)
+      return { Retention: { Mode: 'GOVERNANCE', RetainUntilDate: new Date('2099-01-01') } };
     return send(command);
   }) as never;
   await expect(record(bucket)).rejects.toMatchObject({
