@@ -78,7 +78,7 @@ test('an export signed by another key than the given one is not verified', async
 
 test.each([
   ['a folder that is not there', (dir: string) => join(dir, 'nowhere'), undefined],
-  ['a folder that is no export', () => mkdtempSync(join(tmpdir(), 'empty-')), undefined],
+  ['a folder that is no export', (dir: string) => join(dir, 'keys'), undefined],
   ['a key file that is not there', (dir: string) => dir, '/nonexistent/key.pem'],
   ['a key file without a key', (dir: string) => dir, join(import.meta.dirname, 'evidence-verify.test.ts')],
 ])('%s cannot be checked, which is neither verified nor not verified', async (_what, where, key) => {

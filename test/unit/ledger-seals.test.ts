@@ -54,8 +54,9 @@ function at(bucket: FakeBucket, n: number): void {
 }
 
 async function verified(bucket: FakeBucket, period: { from?: string; to?: string } = {}) {
-  const out = join(mkdtempSync(join(tmpdir(), 'seals-')), 'export');
-  outs.push(out);
+  const parent = mkdtempSync(join(tmpdir(), 'seals-'));
+  outs.push(parent);
+  const out = join(parent, 'export');
   await exportEvidence(bucket.ledger, { out, ...period });
   return verifyExport(out);
 }
