@@ -46,7 +46,8 @@ export function chunkSql(
     FROM generate_series($1::int4, $2::int4 - 1) g, LATERAL (
       SELECT count(*) AS visible, count(r.h) AS old, bit_xor(r.h) AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
         SELECT pg_catalog.age(t.xmin) BETWEEN $5::int4 AND $6::int4 AS late,
-          CASE WHEN pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4::int4 THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
+          CASE WHEN pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4::int4 AND pg_catalog.age(t.xmin) NOT BETWEEN $5 AND $6
+            THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
         FROM ONLY ${qualified(relation.schema, relation.name)} t WHERE ${place} OFFSET 0) r) x`;
 }
 

@@ -2,7 +2,7 @@ import { ifAllowed } from './server.ts';
 import type { Session } from './session.ts';
 import { type XidWindow, windowBetween } from './window.ts';
 
-/** Transaction ids that the copy gave out by itself, since it was booted. */
+/** Transaction ids that the copy gave out by itself. */
 export interface OwnTransactions {
   /** Null when the role may not ask. */
   readonly window: XidWindow | null;
@@ -12,9 +12,10 @@ export interface OwnTransactions {
 
 /**
  * Recovery ends with a checkpoint that records the next id to give out; everything from there on was written by the copy. Such a checkpoint
- * is its own redo point. When a later one has replaced it, only what came after that one can be told.
+ * is its own redo point. When a later one has replaced it, what came before that one can be told only where the source had not yet come to.
+ * @param afterSource the first id that the source had not given out at the second pass: the copy cannot have it from there.
  */
-export async function ownTransactions(session: Session): Promise<OwnTransactions> {
+export async function ownTransactions(session: Session, afterSource: bigint): Promise<OwnTransactions> {
   const row = await ifAllowed(
     session.row<{ next: string; first: boolean; xmax: string }>(
       'read the last checkpoint',
@@ -26,6 +27,7 @@ export async function ownTransactions(session: Session): Promise<OwnTransactions
   const [epoch = '0', xid = '0'] = row.next.split(':');
   const next = (BigInt(epoch) << 32n) + BigInt(xid);
   const xmax = BigInt(row.xmax);
-  const window = windowBetween(next < xmax ? next : xmax, xmax);
+  const first = next < afterSource ? next : afterSource;
+  const window = windowBetween(first < xmax ? first : xmax, xmax);
   return { window, gap: row.first ? null : 'a later checkpoint has replaced the one that ended recovery' };
 }

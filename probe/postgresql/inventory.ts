@@ -1,3 +1,4 @@
+import type { TableKind } from './fingerprint.ts';
 import type { HashedColumn } from './row-hash.ts';
 import { USER_SCHEMAS_SQL } from './names.ts';
 import type { Session } from './session.ts';
@@ -7,7 +8,7 @@ export interface Relation {
   readonly oid: string;
   readonly schema: string;
   readonly name: string;
-  readonly kind: 'table' | 'materialized view' | 'large objects' | 'foreign table' | 'partitioned table';
+  readonly kind: TableKind | 'foreign table' | 'partitioned table';
   readonly accessMethod: string | null;
   readonly unlogged: boolean;
   readonly estimatedRows: number | null;
@@ -25,16 +26,23 @@ export interface Relation {
 /** Large objects are rows of a system table; they are read like any other when the role may. */
 const LARGE_OBJECTS = `(n.nspname = 'pg_catalog' AND c.relname IN ('pg_largeobject', 'pg_largeobject_metadata'))`;
 
+/**
+ * The catalogue of this database. Left out is what PostgreSQL changes in place or by itself on a copy: statistics of relations (the schema
+ * check compares the rest of `pg_class`) and of columns.
+ */
+const CATALOGUES = `(n.nspname = 'pg_catalog' AND c.relkind = 'r' AND c.oid < 16384 AND NOT c.relisshared
+  AND c.relname NOT IN ('pg_class', 'pg_statistic', 'pg_statistic_ext_data'))`;
+
 const RELATIONS = `
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS relkind, am.amname AS access_method,
     c.relpersistence = 'u' AS unlogged, nullif(c.reltuples, -1)::float8 AS estimated_rows,
-    c.relfilenode::text AS file_node,
+    (CASE c.relfilenode WHEN 0 THEN pg_relation_filenode(c.oid) ELSE c.relfilenode END)::text AS file_node,
     (pg_stat_get_vacuum_count(c.oid) + pg_stat_get_autovacuum_count(c.oid))::int4 AS vacuums,
     (pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid))::float8 AS writes,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am am ON am.oid = c.relam
-  WHERE c.relkind IN ('r', 'm', 'f', 'p') AND c.relpersistence <> 't' AND (${USER_SCHEMAS_SQL} OR ${LARGE_OBJECTS})
+  WHERE c.relkind IN ('r', 'm', 'f', 'p') AND c.relpersistence <> 't' AND (${USER_SCHEMAS_SQL} OR ${LARGE_OBJECTS} OR ${CATALOGUES})
   ORDER BY n.nspname, c.relname`;
 
 /**
@@ -77,7 +85,7 @@ const COLUMNS = `
   JOIN base b ON b.type = a.atttypid JOIN pg_type t ON t.oid = b.base JOIN pg_type d ON d.oid = a.atttypid
   LEFT JOIN pg_type e ON e.oid = d.typelem
   LEFT JOIN callable own ON own.type = t.oid LEFT JOIN callable element ON element.type = d.typelem
-  WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't' AND (${USER_SCHEMAS_SQL} OR ${LARGE_OBJECTS})
+  WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't' AND (${USER_SCHEMAS_SQL} OR ${LARGE_OBJECTS} OR ${CATALOGUES})
     AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY a.attrelid, a.attnum`;
 
@@ -145,8 +153,8 @@ function relation(row: RelationRow, columns: readonly ColumnRow[]): Relation {
   };
 }
 
-function kindOf({ schema, relkind }: RelationRow): Relation['kind'] {
-  if (schema === 'pg_catalog') return 'large objects';
+function kindOf({ schema, name, relkind }: RelationRow): Relation['kind'] {
+  if (schema === 'pg_catalog') return name.startsWith('pg_largeobject') ? 'large objects' : 'catalogue';
   if (relkind === 'm') return 'materialized view';
   if (relkind === 'f') return 'foreign table';
   return relkind === 'p' ? 'partitioned table' : 'table';

@@ -7,8 +7,10 @@ export type Row = Readonly<Record<string, unknown>>;
 type QueryParameter = string | number | null | readonly (string | number)[];
 
 const CONNECT_TIMEOUT_MS = 15_000;
-/** No question is longer than this: work is cut into chunks well below it. */
-const STATEMENT_TIMEOUT_MS = 300_000;
+/** No question to a source is longer than this: work there is cut into chunks well below it. */
+const STATEMENT_TIMEOUT = '5min';
+/** A copy is nobody's but ours, and one index of it may be large; whoever runs the check has a deadline of its own. */
+const COPY_STATEMENT_TIMEOUT = '6h';
 
 /**
  * What every session pins, so that values and names come out the same on every server and from every role.
@@ -26,7 +28,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',
   lock_timeout: '3s',
   idle_in_transaction_session_timeout: '10min',
-  statement_timeout: `${STATEMENT_TIMEOUT_MS}ms`,
+  statement_timeout: STATEMENT_TIMEOUT,
   client_min_messages: 'warning',
 };
 
@@ -179,8 +181,8 @@ function cancel(target: ProbeTarget, processId: number, secretKey: number): void
   socket.connect(target.port, target.host);
 }
 
-/** Opens, hands over, and closes whatever happens. */
-export async function withSession<T>(
+/** Opens a session on a copy, hands it over, and closes it whatever happens. */
+export async function withCopySession<T>(
   target: ProbeTarget,
   database: string,
   signal: AbortSignal,
@@ -188,6 +190,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const session = await Session.open(target, database, signal);
   try {
+    await session.run('be patient', `SET statement_timeout = '${COPY_STATEMENT_TIMEOUT}'`);
     return await use(session);
   } finally {
     await session.close();

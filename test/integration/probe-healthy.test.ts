@@ -69,6 +69,7 @@ async function storm(): Promise<{ stop(): Promise<number> }> {
   let written = 0;
   const running = WRITERS.map(async (statement) => {
     const client = await connect(lab, source, DATABASE);
+    await client.query(`SET lock_timeout = '1s'`); // a prepared transaction may be left with its locks
     while (!stopping.signal.aborted) {
       await client.query(statement).then(
         () => (written += 1),

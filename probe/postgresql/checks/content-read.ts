@@ -1,4 +1,5 @@
 import { QueryRefused } from '../../errors.ts';
+import { NO_AGES, agesOf } from '../ages.ts';
 import {
   BLOCKS_PER_CHUNK,
   type RowAges,
@@ -8,7 +9,10 @@ import {
   readChunk,
 } from '../block-digests.ts';
 import type { Relation } from '../inventory.ts';
+import { displayName } from '../fingerprint.ts';
 import type { Session } from '../session.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { XidWindow } from '../window.ts';
 import type { CopiedTable } from './content-compare.ts';
 
 /** After that many blocks that cannot be read, the rest of the table is taken as unreadable, too. */
@@ -92,4 +96,32 @@ export class CopyReader {
       unreadable: this.#unreadable,
     };
   }
+}
+
+/** A second session pays for itself from 32 MB on. */
+const BLOCKS_WORTH_A_SECOND_SESSION = 4_096;
+
+/** Lets the sessions of one snapshot read all tables, the largest first. */
+export async function readCopies(
+  snapshot: Snapshot,
+  readers: readonly CopyReader[],
+  { window, own, say }: { window: XidWindow; own: XidWindow | null; say: (detail: string) => void },
+): Promise<void> {
+  const total = readers.reduce((sum, { sizeBlocks }) => sum + sizeBlocks, 0);
+  const few = total < BLOCKS_WORTH_A_SECOND_SESSION;
+  const sessions = few ? [snapshot.lead] : [snapshot.lead, await snapshot.join()];
+  const chunks = [...readers]
+    .sort((a, b) => b.sizeBlocks - a.sizeBlocks)
+    .flatMap((reader) => reader.chunks().map((range) => ({ reader, range })));
+  let next = 0;
+  const drain = async (session: Session) => {
+    const late = own === null ? NO_AGES : await agesOf(session, own);
+    const ages = { young: await agesOf(session, window), late };
+    for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
+      const { schema, name } = chunk.reader.relation;
+      say(`${displayName(session.database, schema, name)}: part ${next} of ${chunks.length}`);
+      await chunk.reader.read(session, ages, chunk.range);
+    }
+  };
+  await Promise.all(sessions.map(drain));
 }

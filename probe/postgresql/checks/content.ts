@@ -2,7 +2,8 @@ import type { Finding } from '../../../domain/verdict.ts';
 import { identify, openFirst } from '../server.ts';
 import { sizeOf } from '../fingerprint.ts';
 import { type Check, doubt, failure } from './check.ts';
-import { type DatabaseComparison, compareDatabase } from './content-database.ts';
+import { compareDatabase } from './content-database.ts';
+import type { DatabaseComparison } from './content-tally.ts';
 import { grouped } from './ranges.ts';
 
 /** Are these the rows? */

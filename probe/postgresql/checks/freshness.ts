@@ -5,7 +5,7 @@ import type { CheckContext } from '../../engine.ts';
 import { QueryRefused } from '../../errors.ts';
 import { displayName } from '../fingerprint.ts';
 import { catalogueName, qualified, quoted } from '../names.ts';
-import { withSession } from '../session.ts';
+import { withCopySession } from '../session.ts';
 import { type Check, type CheckHooks, doubt, failure, note } from './check.ts';
 
 /** Values up to this much after the backup count: clocks differ, and commits were under way. Later ones are plans, not data. */
@@ -76,7 +76,7 @@ async function ask(rule: FreshnessRule, context: CheckContext, { signal, say }: 
   say(`${what}: looking for the newest value`);
   const backupAt = Date.parse(context.backupAt) / 1000;
   try {
-    const { newest, from_now: later } = await withSession(context.target, database, signal, (session) =>
+    const { newest, from_now: later } = await withCopySession(context.target, database, signal, (session) =>
       session.row<{ newest: number | null; from_now: boolean }>(
         `read the newest ${what}`,
         `SELECT extract(epoch FROM max(v) FILTER (WHERE v <= to_timestamp($1::float8)))::float8 AS newest,

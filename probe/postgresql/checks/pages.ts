@@ -3,7 +3,7 @@ import type { Finding } from '../../../domain/verdict.ts';
 import { QueryRefused } from '../../errors.ts';
 import { displayName } from '../fingerprint.ts';
 import { identify, listDatabases, openFirst } from '../server.ts';
-import { withSession } from '../session.ts';
+import { withCopySession } from '../session.ts';
 import { batched } from './batches.ts';
 import { type Check, type CheckHooks, doubt, failure } from './check.ts';
 import { extensionOnCopy } from './extension.ts';
@@ -70,7 +70,7 @@ async function readDatabase(
   { signal, say }: CheckHooks,
 ): Promise<DatabasePages> {
   try {
-    return await withSession(target, database, signal, async (session) => {
+    return await withCopySession(target, database, signal, async (session) => {
       const prewarm = `${await extensionOnCopy(session, 'pg_prewarm')}.pg_prewarm`;
       const rows = await session.rows<ForkRow>(`list what ${database} has on disk`, FORKS, [
         withShared ? 'true' : 'false',

@@ -8,8 +8,9 @@ import { type DatabaseFingerprint, displayName } from '../fingerprint.ts';
 import { catalogueName } from '../names.ts';
 import { readSequences } from '../sequences.ts';
 import { identify, openFirst } from '../server.ts';
-import { withSession } from '../session.ts';
+import { withCopySession } from '../session.ts';
 import { type Check, type CheckHooks, doubt, failure } from './check.ts';
+import { compareCatalogueHeaps } from './schema-heaps.ts';
 import { compareCatalogues } from './schema-compare.ts';
 import { compareSequence } from './schema-sequences.ts';
 import { counted } from './ranges.ts';
@@ -65,16 +66,16 @@ export const schema: Check = {
 async function compareDatabase(
   after: DatabaseFingerprint,
   serverVersion: number,
-  { target, before: first }: CheckContext,
-  { signal, say }: CheckHooks,
+  { target, before: first, after: source }: CheckContext,
+  hooks: CheckHooks,
 ): Promise<Compared> {
   const before = first.databases.find(({ name }) => name === after.name);
   const expected = after.catalogue.objects.size;
-  say(`${after.name}: comparing the catalogue`);
+  hooks.say(`${after.name}: comparing the catalogue`);
   try {
-    return await withSession(target, after.name, signal, async (session) => {
+    return await withCopySession(target, after.name, hooks.signal, async (session) => {
       const copy = await readCatalogue(session, DATABASE_SOURCES, serverVersion);
-      const own = await ownTransactions(session);
+      const own = await ownTransactions(session, BigInt(after.snapshot.xmax));
       const compared = compareCatalogues(
         after.name,
         before?.catalogue,
@@ -89,6 +90,17 @@ async function compareDatabase(
         ...notExamined.map(({ what, reason }) => doubt('not-examined', reason, what)),
         ...(before === undefined ? [] : sequenceFindings(before, after, values)),
       ];
+      if (before !== undefined) {
+        findings.push(
+          ...(await compareCatalogueHeaps(
+            target,
+            before,
+            after,
+            { seed: source.seed, versionNumber: serverVersion },
+            hooks,
+          )),
+        );
+      }
       return { findings, exact: compared.exact, total: compared.exact, moving: compared.moving };
     });
   } catch (error) {

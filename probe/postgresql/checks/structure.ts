@@ -1,7 +1,7 @@
 import type { Finding } from '../../../domain/verdict.ts';
 import { QueryRefused } from '../../errors.ts';
 import { listDatabases, openFirst } from '../server.ts';
-import { withSession } from '../session.ts';
+import { withCopySession } from '../session.ts';
 import { compareCounts } from './structure-counts.ts';
 import { compareLengths } from './structure-lengths.ts';
 import { checkHeaps } from './structure-heaps.ts';
@@ -30,7 +30,7 @@ export const structure: Check = {
     const parts: Record<'heaps' | 'indexes' | 'counts', Part[]> = { heaps: [], indexes: [], counts: [] };
     for (const database of open) {
       try {
-        await withSession(target, database, signal, async (session) => {
+        await withCopySession(target, database, signal, async (session) => {
           findings.push(...(await collationFindings(session)));
           const named = ({ name }: { name: string }) => name === database;
           const lengths = [before.databases.find(named), after.databases.find(named)] as const;

@@ -1,0 +1,130 @@
+import type { Coverage, Finding } from '../../../domain/verdict.ts';
+import { type DatabaseFingerprint, type TableFingerprint, displayName } from '../fingerprint.ts';
+import type { Relation } from '../inventory.ts';
+import type { XidWindow } from '../window.ts';
+import { doubt, failure } from './check.ts';
+import { compareBlocks } from './content-compare.ts';
+import { tableFindings } from './content-findings.ts';
+import type { CopyReader } from './content-read.ts';
+import { counted } from './ranges.ts';
+
+export interface DatabaseComparison {
+  readonly findings: readonly Finding[];
+  readonly coverage: Coverage;
+  readonly tablesCompared: number;
+  readonly tables: number;
+  readonly quietBlocks: number;
+  readonly movedBlocks: number;
+  readonly notTested: readonly string[];
+}
+
+/** Collects what the tables of one database turned out to be. */
+export class Tally {
+  readonly #after: DatabaseFingerprint;
+  readonly #before: Map<string, TableFingerprint>;
+  readonly #unseenBefore: Map<string, string>;
+  readonly #own: XidWindow | null;
+  readonly #findings: Finding[] = [];
+  readonly #notTested: string[] = [];
+  #proven = 0;
+  #bounded = 0;
+  #notExamined = 0;
+  #compared = 0;
+  #expected = 0;
+  #quiet = 0;
+  #moved = 0;
+
+  constructor(after: DatabaseFingerprint, before: DatabaseFingerprint | undefined, own: XidWindow | null) {
+    this.#after = after;
+    this.#own = own;
+    this.#before = new Map(before?.tables.map((table) => [displayName(table.schema, table.name), table]));
+    this.#unseenBefore = new Map(before?.notExamined.map(({ what, reason }) => [what, reason]));
+    for (const { what, reason, rows } of after.notExamined) {
+      this.#findings.push(doubt('not-examined', `not examined at the source: ${reason}`, what));
+      this.#notExamined += rows ?? 0;
+    }
+    if (own === null)
+      this.#notTested.push(
+        `rows inserted on the copy of ${after.name}: the role may not read the last checkpoint`,
+      );
+  }
+
+  /** Whether the rows of `table` can be compared at all; if not, says why, and how bad that is. */
+  canCompare(table: TableFingerprint, relation: Relation | undefined, size: number | undefined): boolean {
+    const what = displayName(this.#after.name, table.schema, table.name);
+    const before = this.#before.get(displayName(table.schema, table.name));
+    this.#expected += 1;
+    if (table.unlogged) {
+      this.#compared += 1;
+      this.#notTested.push(
+        `the ${counted(table.rows, 'row')} of ${what}: it is unlogged, and recovery empties it by design`,
+      );
+      return false;
+    }
+    const unseen = this.#unseenBefore.get(what);
+    if (unseen !== undefined) {
+      this.#notExamined += table.rows;
+      this.#findings.push(doubt('not-examined', `not examined before the backup: ${unseen}`, what));
+      return false;
+    }
+    if (before === undefined || before.signature !== table.signature) {
+      // Made, altered or locked while the backup was made: the schema check says whether it is there.
+      this.#compared += 1;
+      this.#bounded += table.rows;
+      this.#notTested.push(`the rows of ${what}: the table was created or altered while the backup was made`);
+      return false;
+    }
+    if (relation === undefined) {
+      this.#compared += 1;
+      this.#findings.push(
+        failure('table-missing', `the table is missing, with ${counted(table.rows, 'row')}`, what),
+      );
+      return false;
+    }
+    if (relation.signature !== table.signature) {
+      this.#compared += 1;
+      this.#findings.push(failure('columns-differ', 'its columns are not those of the source', what));
+      return false;
+    }
+    if (relation.unreadable !== null || size === undefined) {
+      this.#notExamined += table.rows;
+      this.#findings.push(doubt('not-examined', relation.unreadable ?? 'it is locked', what));
+      return false;
+    }
+    return true;
+  }
+
+  add(reader: CopyReader, sinceRecovery: boolean): void {
+    const key = displayName(reader.relation.schema, reader.relation.name);
+    const after = this.#after.tables.find((table) => displayName(table.schema, table.name) === key);
+    const before = this.#before.get(key);
+    if (after === undefined || before === undefined)
+      throw new TypeError(`${key} was read and never asked for`);
+    const what = displayName(this.#after.name, after.schema, after.name);
+    if (reader.refused !== null) {
+      this.#notExamined += after.rows;
+      this.#findings.push(doubt('not-examined', reader.refused.message, what));
+      return;
+    }
+    const copy = reader.result(sinceRecovery);
+    const compared = compareBlocks(before, after, copy);
+    this.#findings.push(...tableFindings(what, after, copy, compared, this.#own !== null));
+    this.#compared += 1;
+    this.#quiet += compared.quietBlocks;
+    this.#moved += compared.movedBlocks;
+    this.#proven += Math.min(compared.provenRows, after.rows);
+    this.#bounded += Math.max(0, after.rows - compared.provenRows);
+  }
+
+  result(gaps: readonly string[]): DatabaseComparison {
+    return {
+      findings: this.#findings,
+      coverage: { provenRows: this.#proven, boundedRows: this.#bounded, notExaminedRows: this.#notExamined },
+      tablesCompared: this.#compared,
+      tables: this.#expected + this.#after.notExamined.length,
+      quietBlocks: this.#quiet,
+      movedBlocks: this.#moved,
+      notTested: [...this.#notTested, ...gaps],
+    };
+  }
+}
