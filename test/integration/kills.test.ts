@@ -89,6 +89,4 @@ test('a night during which AWS itself is killed ends in a seal, and leaves nothi
   expect(result.seal).not.toBeNull();
   expect(result.population).toHaveLength(1);
   expect((await traces()).left).toBe(0);
-  const next = await nightWithKills([]);
-  expect(next.verdict).toBe('passed');
 }, 400_000);
