@@ -48,6 +48,20 @@ const STOP_TIMEOUT_MS = 8_000;
  * @throws DevServerProblem, or TemporalNotFound when there is no program.
  */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Besides the two that we choose, Temporal takes ports of its own at random, and another program may be quicker.
+      const portTaken = error instanceof DevServerProblem && error.message.includes('address already in use');
+      if (!portTaken || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+const ATTEMPTS = 3;
+
+async function startOnce(options: DevServerOptions): Promise<DevServer> {
   const { stateDir, ip = '127.0.0.1', namespace = 'default' } = options;
   await mkdir(stateDir, { recursive: true });
   const pidFile = join(stateDir, 'temporal.pid');

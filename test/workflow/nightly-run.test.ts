@@ -112,7 +112,7 @@ test('a night that is cancelled still ends in a seal with a row for every resour
   const sealed = site.seals.at(-1) as NightFact;
   expect(sealed.population).toHaveLength(11);
   expect(new Set(sealed.population.map(({ end }) => end))).toEqual(new Set(['missed', 'inconclusive']));
-});
+}, 180_000);
 
 test('a run with the drill alone makes no backup, and one with protection alone proves nothing', async () => {
   const drill = await run({}, night({ only: 'drill' }));
