@@ -95,7 +95,7 @@ export class ProbeLab {
 
   async end(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.stop('immediate')));
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
   /** Ends one server early, files and all. */
