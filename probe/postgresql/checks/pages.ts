@@ -54,7 +54,7 @@ export const pages: Check = {
       findings: [...findings, ...parts.flatMap((part) => part.findings)],
       examined: [{ unit: 'pages', examined, total: sum((part) => part.total) }],
       notTested: [
-        'pages that are all zeroes: PostgreSQL takes them for new ones; the content check misses their rows',
+        'pages that are all zeroes, which PostgreSQL takes for new ones: the content check finds rows that they lost',
         'template databases',
         ...parts.flatMap((part) => part.notTested),
       ],
