@@ -37,6 +37,8 @@ export interface LocalAws {
   readonly adminEndpoint: string;
   /** Administrator keys by account id; the same after a restart. */
   readonly accounts: Readonly<Record<string, AccessKey>>;
+  /** Ids of the accounts that this start made. */
+  readonly newAccounts: readonly string[];
   /** PEM file of the authority that signs the databases' certificates, as RDS's global bundle. */
   readonly caBundle: string;
   /** What is implemented, by service, of how many operations in the model. */
@@ -66,6 +68,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   };
   try {
     assembly = assemble(folder.path, options.pace ?? {}, log);
+    const known = new Set(assembly.keyStore.accounts().map(({ id }) => id));
     await assembly.keyStore.ensureAccounts(options.accounts);
     const built = await createServices(assembly, options.pgBinDir);
     services = built.services;
@@ -95,6 +98,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
       endpoint,
       adminEndpoint,
       accounts,
+      newAccounts: Object.keys(accounts).filter((id) => !known.has(id)),
       caBundle: built.caBundle,
       operations: Object.fromEntries(
         endpoints.map(({ service, operations }) => [service.name, coverage(service, operations.size)]),

@@ -28,6 +28,7 @@ async function startServer(): Promise<S3Client> {
   const envFile = join(state.path, 'vars');
   rmSync(envFile, { force: true });
   const args = [
+    '--',
     PROGRAM,
     'start',
     '--state',
@@ -36,7 +37,7 @@ async function startServer(): Promise<S3Client> {
     '0',
     '--admin-port',
     '0',
-    '--write-env',
+    '--env-file',
     envFile,
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });

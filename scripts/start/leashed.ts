@@ -34,7 +34,7 @@ export function launchLeashed(
   args: readonly string[],
   { logFile, env, cwd }: LeashedOptions,
 ): ChildProcess {
-  const log = openSync(logFile, 'a');
+  const log = openSync(logFile, 'a', 0o600);
   try {
     return spawn('/bin/sh', ['-c', DIES_WITH_PARENT, 'sh', program, ...args], {
       stdio: ['pipe', log, log],

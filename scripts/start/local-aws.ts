@@ -41,9 +41,10 @@ export async function startLocalAws(options: {
       name: 'local-aws',
       program: process.execPath,
       args: [
+        '--', // else Node takes --env-file for its own
         `${PROJECT}/local-aws/bin/lifeboat-local-aws.mjs`,
         'start',
-        ...['--state', join(stateDir, 'local-aws'), '--write-env', envFile],
+        ...['--state', join(stateDir, 'local-aws'), '--env-file', envFile],
         ...['--port', String(port), '--admin-port', String(adminPort), '--accounts', accounts.join(',')],
       ],
       env: withoutAws(process.env),

@@ -63,7 +63,7 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
       env: NodeJS.ProcessEnv,
       ready: RegExp,
     ): Promise<void> => {
-      const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+      const child = spawn(process.execPath, ['--import', 'tsx', '--', ...args], {
         cwd: PROJECT,
         env,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -92,7 +92,7 @@ export async function wholeSite(options: { readonly writer?: boolean } = {}): Pr
         'start',
         '--state',
         join(stateDir, 'aws'),
-        '--write-env',
+        '--env-file',
         envFile,
       ];
       args.push('--port', String(ports.aws), '--admin-port', String(ports.admin));

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { adminCommands } from './admin-commands.ts';
 import { reset } from './reset.ts';
 import type { StartOptions } from './start.ts';
@@ -16,10 +16,9 @@ program
   .option('--state <dir>', 'where everything is kept', DEFAULT_STATE)
   .option('--port <n>', 'port of the AWS endpoint, 0 = any free one', '4566')
   .option('--admin-port <n>', 'port of the admin endpoint, 0 = any free one', '4567')
-  .option('--write-env <file>', 'write endpoint and keys there as KEY=VALUE lines (mode 0600)')
-  // Node 20 takes an --env-file behind the script's name for its own and ends when there is no such file, hence the other name.
-  .addOption(new Option('--env-file <file>', 'as --write-env, for a file that exists').hideHelp())
-  .option('--accounts <list>', 'id=name,id=name,…')
+  .option('--host <address>', 'loopback is the only choice', '127.0.0.1')
+  .option('--env-file <file>', 'write endpoint and keys there as KEY=VALUE lines (mode 0600)')
+  .option('--accounts <list>', 'id=name,id=name,…; default: one each for production, vault and drill')
   .option('--region <region>', 'AWS_REGION of the env file', 'eu-central-1')
   .option('--pace <scale>', 'real seconds per second that AWS typically takes')
   .option('--log-level <level>', 'trace, debug, info, warn or error', 'warn')

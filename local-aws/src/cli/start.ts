@@ -7,7 +7,7 @@ export interface StartOptions {
   readonly state: string;
   readonly port: string;
   readonly adminPort: string;
-  readonly writeEnv?: string;
+  readonly host: string;
   readonly envFile?: string;
   readonly accounts?: string;
   readonly region: string;
@@ -24,6 +24,7 @@ const DEFAULT_ACCOUNTS: readonly AccountSpec[] = [
 
 export async function start(options: StartOptions): Promise<void> {
   const accounts = options.accounts === undefined ? DEFAULT_ACCOUNTS : readAccounts(options.accounts);
+  requireLoopback(options.host);
   const stopped = stopRequested();
   const aws = await startLocalAws({
     stateDir: options.state,
@@ -35,9 +36,9 @@ export async function start(options: StartOptions): Promise<void> {
     pgBinDir: process.env['PG_BIN_DIR'],
   });
   try {
-    const envFile = options.writeEnv ?? options.envFile;
-    if (envFile !== undefined) writeEnvFile(envFile, aws, accounts, options.region);
+    if (options.envFile !== undefined) writeEnvFile(options.envFile, aws, accounts, options.region);
     process.stdout.write(`AWS on this computer: ${aws.endpoint}\nadmin: ${aws.adminEndpoint}\n`);
+    printNewKeys(aws, accounts);
     await stopped;
   } finally {
     await aws.close();
@@ -56,6 +57,22 @@ function stopRequested(): Promise<void> {
     process.on('SIGINT', ask);
     process.on('SIGTERM', ask);
   });
+}
+
+/** What listens here holds keys and obeys anybody who has them: it is never offered to a network. */
+function requireLoopback(host: string): void {
+  if (host === '127.0.0.1' || host === 'localhost') return;
+  throw new Error(
+    `--host: '${host}' is refused. local-aws listens on 127.0.0.1 only; to reach it from elsewhere, tunnel (ssh -L).`,
+  );
+}
+
+/** Keys are shown at the start that makes them, and never again: after that they are in the env file and in status.json. */
+function printNewKeys({ accounts, newAccounts }: LocalAws, named: readonly AccountSpec[]): void {
+  for (const { id, name } of named) {
+    const key = newAccounts.includes(id) ? accounts[id] : undefined;
+    if (key) process.stdout.write(`${name} ${id}: ${key.accessKeyId} ${key.secretAccessKey}\n`);
+  }
 }
 
 function readAccounts(text: string): AccountSpec[] {
