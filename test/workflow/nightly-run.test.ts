@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Context } from '@temporalio/activity';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { NightFact } from '../../domain/facts.ts';
 import type { NightRequest } from '../../domain/requests.ts';
@@ -91,28 +90,6 @@ test('a night that cannot be sealed says so and does not pass silently', async (
   const { result } = await run({ refuse: { sealNight: 'LedgerRefused' } });
   expect(result).toMatchObject({ seal: null, sealProblem: 'sealNight was refused' });
 });
-
-test('a night that is cancelled still ends in a seal with a row for every resource', async () => {
-  let reached = (): void => undefined;
-  const waiting = new Promise<void>((resolve) => (reached = resolve));
-  const waitForBackup = async (): Promise<never> => {
-    reached();
-    for (;;) {
-      Context.current().heartbeat();
-      await Context.current().sleep(100);
-    }
-  };
-  const site = fakeSite({ instead: { waitForBackup } });
-  await serving(env, site, async (start) => {
-    const handle = await start('nightlyRun', night({ policy: somePolicy(10) }));
-    await waiting;
-    await handle.cancel();
-    await expect(handle.result()).rejects.toThrow();
-  });
-  const sealed = site.seals.at(-1) as NightFact;
-  expect(sealed.population).toHaveLength(11);
-  expect(new Set(sealed.population.map(({ end }) => end))).toEqual(new Set(['missed', 'inconclusive']));
-}, 180_000);
 
 test('a run with the drill alone makes no backup, and one with protection alone proves nothing', async () => {
   const drill = await run({}, night({ only: 'drill' }));

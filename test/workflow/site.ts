@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker, type NativeConnection } from '@temporalio/worker';
 import { TASK_QUEUE } from '../../domain/names.ts';
-import type { WorkflowHandle } from '@temporalio/client';
 import type { FakeSite } from '../support/fake-site.ts';
 import { workflowBundle } from '../support/temporal.ts';
 import type * as workflows from '../../workflows/index.ts';
 
 type Workflows = typeof workflows;
 type Name = keyof Workflows;
+
+/** Where the workflows run: a time-skipping test environment, or connections to any server. */
+export interface Serving {
+  readonly nativeConnection: NativeConnection;
+  readonly client: Client;
+}
 
 export function quietRuntime(): void {
   Runtime.install({
@@ -22,7 +27,7 @@ export function quietRuntime(): void {
  * `use` a way to start them.
  */
 export async function serving<T>(
-  env: TestWorkflowEnvironment,
+  env: Serving,
   site: FakeSite,
   use: (
     start: <N extends Name>(
