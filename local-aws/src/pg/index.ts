@@ -14,3 +14,5 @@ export {
   restoreSnapshot,
   takeSnapshot,
 } from './snapshot.ts';
+export { type ArchiveState, copySegments, pruneArchive, WalArchiver, WalLost } from './wal-archive.ts';
+export { type Replay, ReplayIncomplete, restoreToPointInTime } from './recovery.ts';

@@ -13,6 +13,10 @@ import { freePort } from './ports.ts';
 export interface ServerConfig {
   /** A loopback address. */
   readonly listen: string;
+  /** Further addresses it listens on, on the same port. */
+  readonly alsoListen?: readonly string[];
+  /** Addresses at which somebody else passes connections on to it: its certificate holds them, too. */
+  readonly alsoKnownAs?: readonly string[];
   readonly port: number;
   /** DNS names for its certificate, next to the address itself. */
   readonly names: readonly string[];
@@ -30,7 +34,7 @@ const SETTINGS = {
   max_connections: 60,
   wal_level: 'replica',
   max_wal_senders: 2,
-  max_replication_slots: 4,
+  max_replication_slots: 10, // the archive's, one per snapshot being taken, and the users' own
   max_wal_size: '256MB',
   min_wal_size: '8MB',
 
@@ -82,9 +86,10 @@ export class PostgresServer {
 
   /** Gives a cluster that lies in `dir/data` (made, copied or restored) an address, a port, rules and a certificate of its own. */
   static async configure(host: PostgresHost, dir: string, server: NewServer): Promise<PostgresServer> {
-    const { listen, names = [], admits = [], settings = {} } = server;
+    const { listen, alsoListen = [], alsoKnownAs = [], names = [], admits = [], settings = {} } = server;
     const port = await freePort(listen, server.port);
-    const made = new PostgresServer(host, dir, { listen, port, names, admits, settings });
+    const config = { listen, alsoListen, alsoKnownAs, port, names, admits, settings };
+    const made = new PostgresServer(host, dir, config);
     await ownedFolder(host, join(dir, 'conf'));
     await ownedFolder(host, join(dir, 'log'));
     await ownedFolder(host, join(dir, 'log', 'error'));
@@ -126,13 +131,13 @@ export class PostgresServer {
   }
 
   /** Starts and waits until it accepts connections. A port that was taken meanwhile is replaced, and the new one kept. */
-  async start(): Promise<void> {
+  async start({ patienceMs = START_PATIENCE_MS }: { patienceMs?: number } = {}): Promise<void> {
     if (this.#child) return;
     await endOrphan(this.dataDir);
     await this.#writeConfig();
     for (let attempt = 1; ; attempt++) {
       const from = await this.#logSize();
-      const failure = await this.#startOnce();
+      const failure = await this.#startOnce(patienceMs);
       if (failure === undefined) return;
       const said = await this.#logSince(from);
       const portTaken = /could not bind .*Address already in use/.test(said);
@@ -199,7 +204,7 @@ export class PostgresServer {
     return this.asAdmin(async (client) => (await client.query<R>(sql, values)).rows, database);
   }
 
-  async #startOnce(): Promise<string | undefined> {
+  async #startOnce(patienceMs: number): Promise<string | undefined> {
     const { binaries, account, setpriv } = this.#host;
     await this.#rotateLog();
     const log = await open(this.logFile, 'a', 0o640);
@@ -230,14 +235,14 @@ export class PostgresServer {
     child.unref();
     // `failure` is set by the listeners above, which the compiler cannot see.
     const failed = () => failure;
-    const until = Date.now() + START_PATIENCE_MS;
+    const until = Date.now() + patienceMs;
     while (failed() === undefined) {
       const postmaster = await readPostmaster(this.dataDir);
       if (postmaster?.pid === child.pid && postmaster?.ready === true) return undefined;
       await sleep(5);
       if (Date.now() < until) continue;
       await this.stop('immediate');
-      return `it did not accept connections within ${START_PATIENCE_MS / 1000} s`;
+      return `it did not accept connections within ${patienceMs / 1000} s`;
     }
     return failed();
   }
@@ -247,7 +252,7 @@ export class PostgresServer {
     const settings = {
       ...SETTINGS,
       ...settingsOf(this.#host.binaries.major),
-      listen_addresses: this.address,
+      listen_addresses: [this.address, ...(this.#config.alsoListen ?? [])].join(','),
       port: this.port,
       hba_file: join(conf, 'pg_hba.conf'),
       ident_file: join(conf, 'pg_ident.conf'),
@@ -267,10 +272,10 @@ export class PostgresServer {
 
   async #writeCertificate(): Promise<void> {
     const { authority, adminAuthority } = this.#host;
-    const { listen, names } = this.#config;
+    const { listen, alsoListen = [], alsoKnownAs = [], names } = this.#config;
     const { cert, key } = await authority.issueServer({
       commonName: names[0] ?? listen,
-      addresses: [listen],
+      addresses: [...new Set([listen, ...alsoListen, ...alsoKnownAs])],
       names,
     });
     await this.#write(join(this.dir, 'conf', 'server.crt'), cert);
