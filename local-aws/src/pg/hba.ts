@@ -6,7 +6,7 @@ export function hbaFile(admits: readonly string[]): string {
   return [
     '# Written by the local AWS. TYPE DATABASE USER ADDRESS METHOD',
     'hostnossl all all all reject',
-    `hostssl all ${ADMIN_ROLE} 127.0.0.0/8 cert`,
+    `hostssl all,replication ${ADMIN_ROLE} 127.0.0.0/8 cert`,
     `hostssl all ${ADMIN_ROLE} all reject`,
     ...admits.map((block) => `hostssl all all ${cidr(block)} scram-sha-256`),
     '',

@@ -15,4 +15,9 @@ export const TYPICAL = {
   copySameRegion: 300,
   copyCrossRegion: 900,
   deleteSnapshot: 30,
+  createCluster: 300,
+  restoreCluster: 600,
+  deleteCluster: 240,
+  createMember: 420,
+  failover: 30,
 } as const;

@@ -6,7 +6,7 @@ import { checkSnapshot } from '../pg/snapshot.ts';
 import { defined } from './defined.ts';
 import { TYPICAL } from './durations.ts';
 import { noteDamage } from './damage-note.ts';
-import { admittedBlocks } from './loopback.ts';
+import { admits } from './loopback.ts';
 import { makeMaster, setMasterPassword } from './master.ts';
 import { keyOf } from './names.ts';
 import type { InstanceRecord, PendingChanges } from './records.ts';
@@ -52,6 +52,7 @@ export class Fleet {
     await this.#endStrays();
     await Promise.all(
       [...this.#store.instances.entries()].map(async ([key, record]) => {
+        if (record.member) return; // its cluster brings it back
         if (record.work) {
           this.#takeUp(key, record);
           return;
@@ -210,7 +211,7 @@ export class Fleet {
   /** A database whose key is disabled or about to be deleted is shut down; started again, it needs the key to be back. */
   async shutWithoutKey(): Promise<void> {
     for (const [key, record] of [...this.#store.instances.entries()]) {
-      if (record.status !== 'available' || record.kmsKeyArn === undefined || this.#hasKey(record)) continue;
+      if (record.member || record.status !== 'available' || this.#hasKey(record)) continue;
       await this.#store.patchInstance(key, { status: KEY_LOST });
       await this.#servers.get(key)?.stop();
       await this.#note(record, 'The instance cannot use its KMS key any more', 'failure');
@@ -238,7 +239,7 @@ export class Fleet {
     if (!work) return;
     if (work.kind === 'create') this.create(record, work.masterVerifier);
     else if (work.kind === 'restore') this.restore(record, work.snapshotKey);
-    else this.delete(record, work.finalSnapshotId);
+    else if (work.kind === 'delete') this.delete(record, work.finalSnapshotId);
     this.#store.platform.log.info({ instance: key, work: work.kind }, 'taken up again');
   }
 
@@ -317,13 +318,8 @@ export class Fleet {
     return { listen: record.address, ...wanted, names: [name], admits: this.#admits(record) };
   }
 
-  #admits({ securityGroupIds, vpcId, port, publiclyAccessible, fenced }: InstanceRecord): string[] {
-    // With one loopback address for everybody there is nothing to tell networks apart by; `fenced: false` says so.
-    if (!fenced) return ['127.0.0.1/32'];
-    const { networks } = this.#store.platform;
-    const rules = securityGroupIds.flatMap((id) => networks.securityGroup(id)?.ingress ?? []);
-    const vpcCidr = networks.vpc(vpcId)?.cidr ?? '';
-    return admittedBlocks(rules, { vpcCidr, port, publiclyAccessible });
+  #admits(record: InstanceRecord): string[] {
+    return admits(this.#store.platform.networks, record);
   }
 
   #readmit(groupId: string): void {

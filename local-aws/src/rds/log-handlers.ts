@@ -20,7 +20,7 @@ export function logHandlers({ platform, store }: RdsContext): Handlers<typeof RD
     async DescribeDBLogFiles(input, call) {
       refuseMembers('rds', 'DescribeDBLogFiles', input, ['Filters']);
       const record = readable('rds:DescribeDBLogFiles', input.DBInstanceIdentifier, call);
-      const root = join(store.instanceDir(record), 'log');
+      const root = join(store.serverDir(record), 'log');
       const names = await readdir(join(root, 'error')).catch(() => []);
       const files = await Promise.all(
         names.map(async (name) => {
@@ -53,7 +53,7 @@ export function logHandlers({ platform, store }: RdsContext): Handlers<typeof RD
       const from = input.Marker === undefined ? undefined : Number(input.Marker);
       if (from !== undefined && !(Number.isInteger(from) && from >= 0))
         throw invalidValue(`Invalid marker: ${input.Marker ?? ''}`);
-      const file = await open(join(store.instanceDir(record), 'log', name), 'r').catch(() => {
+      const file = await open(join(store.serverDir(record), 'log', name), 'r').catch(() => {
         throw missing();
       });
       try {

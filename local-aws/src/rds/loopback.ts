@@ -1,4 +1,4 @@
-import type { IngressRule } from '../platform.ts';
+import type { IngressRule, NetworkAccess } from '../platform.ts';
 
 /** A VPC's 10.a.b.c is 127.a.b.c on this computer, so a VPC is a block of loopback addresses. */
 export function loopbackBlock(cidr: string): string | undefined {
@@ -42,6 +42,22 @@ export function admittedBlocks(
       return publiclyAccessible ? EVERYONE : loopbackBlock(vpcCidr);
     });
   return [...new Set(blocks.filter((block) => block !== undefined))].sort();
+}
+
+export interface Reach {
+  readonly securityGroupIds: readonly string[];
+  readonly vpcId: string;
+  readonly port: number;
+  readonly publiclyAccessible: boolean;
+  readonly fenced: boolean;
+}
+
+/** Which loopback blocks may reach a database now. */
+export function admits(networks: NetworkAccess, reach: Reach): string[] {
+  // With one loopback address for everybody there is nothing to tell networks apart by; `fenced: false` says so.
+  if (!reach.fenced) return ['127.0.0.1/32'];
+  const rules = reach.securityGroupIds.flatMap((id) => networks.securityGroup(id)?.ingress ?? []);
+  return admittedBlocks(rules, { ...reach, vpcCidr: networks.vpc(reach.vpcId)?.cidr ?? '' });
 }
 
 function covers({ protocol, fromPort, toPort }: IngressRule, port: number): boolean {

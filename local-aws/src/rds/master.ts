@@ -5,7 +5,7 @@ import type { InstanceRecord } from './records.ts';
 /** RDS's master is a member of rds_superuser and nearly a superuser. Here it is one: there is no way to grant "nearly". */
 export async function makeMaster(
   server: PostgresServer,
-  record: InstanceRecord,
+  record: Pick<InstanceRecord, 'masterUsername' | 'dbName'>,
   verifier: string,
 ): Promise<void> {
   const master = escapeIdentifier(record.masterUsername);

@@ -1,7 +1,8 @@
 import type { Place } from '../platform.ts';
 import { invalidValue } from './faults.ts';
 
-export type RdsKind = 'db' | 'snapshot' | 'subgrp' | 'pg' | 'og' | 'auto-backup';
+export type RdsKind =
+  'db' | 'snapshot' | 'subgrp' | 'pg' | 'og' | 'auto-backup' | 'cluster' | 'cluster-snapshot' | 'cluster-pg';
 
 export function rdsArn(place: Place, kind: RdsKind, id: string): string {
   return `arn:aws:rds:${place.region}:${place.accountId}:${kind}:${id}`;

@@ -123,7 +123,10 @@ async function ownAddress(
   cidr: string,
   subnetId: string,
 ): Promise<{ address: string; fenced: boolean }> {
-  const used = new Set([...store.instances.values()].map(({ address }) => address));
+  const used = new Set([
+    ...[...store.instances.values()].map(({ address }) => address),
+    ...[...store.clusters.values()].flatMap(({ address, readerAddress }) => [address, readerAddress]),
+  ]);
   for (const address of hostAddresses(cidr)) {
     if (used.has(address) || reserved.has(address)) continue;
     if (!(await canListenOn(address))) {

@@ -50,6 +50,14 @@ export interface InstanceRecord extends Place {
   readonly failure?: string | undefined;
   /** Work that has to be taken up again after a crash. */
   readonly work?: InstanceWork | undefined;
+  /** Set for members of an Aurora cluster, which have no storage of their own. */
+  readonly member?: Membership | undefined;
+}
+
+export interface Membership {
+  readonly clusterId: string;
+  /** 0 to 15; the lowest becomes the writer when the writer goes. */
+  readonly promotionTier: number;
 }
 
 export interface PendingChanges {
@@ -63,6 +71,7 @@ export interface PendingChanges {
 export type InstanceWork =
   | { readonly kind: 'create'; readonly masterVerifier: string }
   | { readonly kind: 'restore'; readonly snapshotKey: string }
+  | { readonly kind: 'join' }
   | { readonly kind: 'delete'; readonly finalSnapshotId?: string | undefined };
 
 export interface SnapshotRecord extends Place {
@@ -137,7 +146,7 @@ export interface ParameterGroupRecord extends Place {
 
 export interface RdsEvent extends Place {
   readonly at: string;
-  readonly sourceType: 'db-instance' | 'db-snapshot';
+  readonly sourceType: 'db-instance' | 'db-snapshot' | 'db-cluster' | 'db-cluster-snapshot';
   readonly sourceId: string;
   readonly message: string;
   readonly categories: readonly string[];

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Place, Platform, Table } from '../platform.ts';
+import type { ClusterParameterGroupRecord, ClusterRecord, ClusterSnapshotRecord } from './cluster-records.ts';
 import { keyOf } from './names.ts';
 import type {
   InstanceRecord,
@@ -25,6 +26,9 @@ export class RdsStore {
   readonly parameterGroups: Table<ParameterGroupRecord>;
   readonly retained: Table<RetainedBackup>;
   readonly events: Table<RdsEvent>;
+  readonly clusters: Table<ClusterRecord>;
+  readonly clusterSnapshots: Table<ClusterSnapshotRecord>;
+  readonly clusterParameterGroups: Table<ClusterParameterGroupRecord>;
   #burial: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
@@ -35,6 +39,9 @@ export class RdsStore {
     this.parameterGroups = platform.table('rds/parameter-groups');
     this.retained = platform.table('rds/retained-backups');
     this.events = platform.table('rds/events');
+    this.clusters = platform.table('rds/clusters');
+    this.clusterSnapshots = platform.table('rds/cluster-snapshots');
+    this.clusterParameterGroups = platform.table('rds/cluster-parameter-groups');
   }
 
   instance(place: Place, id: string): InstanceRecord | undefined {
@@ -43,6 +50,35 @@ export class RdsStore {
 
   snapshot(place: Place, id: string): SnapshotRecord | undefined {
     return this.snapshots.get(keyOf(place, id));
+  }
+
+  cluster(place: Place, id: string): ClusterRecord | undefined {
+    return this.clusters.get(keyOf(place, id));
+  }
+
+  clusterSnapshot(place: Place, id: string): ClusterSnapshotRecord | undefined {
+    return this.clusterSnapshots.get(keyOf(place, id));
+  }
+
+  /** The members of a cluster, by name. */
+  members({ accountId, region, id }: Place & { id: string }): InstanceRecord[] {
+    return [...this.instances.values()]
+      .filter((one) => one.member?.clusterId === id && one.accountId === accountId && one.region === region)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  clusterDir(record: ClusterRecord): string {
+    return join(this.#partition(record), 'clusters', record.resourceId);
+  }
+
+  clusterSnapshotDir(record: ClusterSnapshotRecord): string {
+    return join(this.#partition(record), 'cluster-snapshots', record.folder);
+  }
+
+  /** Where the server of an instance lives: the writer of a cluster runs on the cluster's storage. */
+  serverDir(record: InstanceRecord): string {
+    const cluster = record.member && this.cluster(record, record.member.clusterId);
+    return cluster?.writer === record.dbiResourceId ? this.clusterDir(cluster) : this.instanceDir(record);
   }
 
   instanceDir(record: InstanceRecord): string {
@@ -59,6 +95,25 @@ export class RdsStore {
     if (!record) return undefined;
     const changed = { ...record, ...patch };
     await this.instances.put(key, changed);
+    return changed;
+  }
+
+  async patchCluster(key: string, patch: Partial<ClusterRecord>): Promise<ClusterRecord | undefined> {
+    const record = this.clusters.get(key);
+    if (!record) return undefined;
+    const changed = { ...record, ...patch };
+    await this.clusters.put(key, changed);
+    return changed;
+  }
+
+  async patchClusterSnapshot(
+    key: string,
+    patch: Partial<ClusterSnapshotRecord>,
+  ): Promise<ClusterSnapshotRecord | undefined> {
+    const record = this.clusterSnapshots.get(key);
+    if (!record) return undefined;
+    const changed = { ...record, ...patch };
+    await this.clusterSnapshots.put(key, changed);
     return changed;
   }
 
@@ -108,8 +163,11 @@ export class RdsStore {
     this.#bury([grave]);
   }
 
-  /** Folders of instances or snapshots, in any account and region, that no record knows. */
-  async strays(kind: 'instances' | 'snapshots', known: readonly string[]): Promise<string[]> {
+  /** Folders of instances, clusters or snapshots, in any account and region, that no record knows. */
+  async strays(
+    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots',
+    known: readonly string[],
+  ): Promise<string[]> {
     const accounts = join(this.platform.stateDir, 'accounts');
     const found: string[] = [];
     for (const account of await namesIn(accounts))
