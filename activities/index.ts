@@ -11,9 +11,19 @@ import { createRestoreActivities } from './restores.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSweepActivities } from './sweep.ts';
 import { createTeardownActivities } from './teardown.ts';
+import type { RecordedBy } from '../domain/facts.ts';
 
 /** Everything that the control plane's worker serves. */
-export function createControlActivities({ clients, polling }: { clients: AwsClients; polling: Polling }) {
+export function createControlActivities({
+  clients,
+  polling,
+  recordedBy,
+}: {
+  clients: AwsClients;
+  polling: Polling;
+  /** What every statement says about the program that wrote it. */
+  recordedBy?: RecordedBy;
+}) {
   const drivers = createDrivers(clients);
   return {
     ...createInventoryActivities({ clients, drivers }),
@@ -23,7 +33,7 @@ export function createControlActivities({ clients, polling }: { clients: AwsClie
     ...createTeardownActivities({ clients, drivers, polling }),
     ...createRetentionActivities({ clients }),
     ...createSweepActivities({ clients, drivers }),
-    ...createLedgerActivities({ clients }),
+    ...createLedgerActivities({ clients, recordedBy }),
     ...createProtectionActivities({ clients }),
   };
 }

@@ -1,3 +1,4 @@
+import type { ClaimFact } from './claims.ts';
 import type { CheckResult, Status } from './verdict.ts';
 import type { Instant } from './units.ts';
 
@@ -29,6 +30,8 @@ export interface RecoveryPointFacts {
   readonly encryptionKeyArn: string | null;
   readonly sizeBytes: number | null;
   readonly lock: LockFacts;
+  /** Who could delete this point, as the policies of vault and key say it; absent where nobody looked. */
+  readonly deletableBy?: readonly string[];
 }
 
 /** `pending`: compliance lock that can still be taken off (cooling-off). Only `immutable` may be called WORM. */
@@ -57,6 +60,20 @@ export interface FingerprintRef {
   readonly blocks: number;
 }
 
+/** Which program made a statement. `local`: against the AWS on this computer, so that it proves nothing about a real account. */
+export interface RecordedBy {
+  readonly tool: string;
+  readonly version: string;
+  readonly confidence: 'real' | 'local';
+}
+
+/** What a resource matters to whom, and where its objectives are written down. */
+export interface ScopeFact {
+  readonly tier?: string;
+  readonly owner?: string;
+  readonly objectivesSource?: { readonly document: string; readonly date: string };
+}
+
 /** Length of one step, by Temporal's clock. */
 export interface Timing {
   readonly step: string;
@@ -69,6 +86,8 @@ export interface PolicyAppliedFact {
   readonly policy: string;
   readonly policySha256: string;
   readonly resources: readonly string[];
+  readonly schedule?: { readonly cron: string; readonly timezone: string };
+  readonly appliedBy?: string;
 }
 
 export interface ProtectionFact {
@@ -109,7 +128,14 @@ export interface DrillFact {
   readonly slot: Instant;
   readonly resource: ResourceIdentity;
   readonly trigger: 'night' | 'by-hand' | 'restore-request';
-  readonly selection: { readonly rule: string; readonly candidates: number };
+  readonly selection: {
+    readonly rule: string;
+    readonly candidates: number;
+    /** What a random choice was made with, so that it can be repeated. */
+    readonly seed?: string;
+    /** When the chosen point, or else its resource, was verified last; null when never. */
+    readonly lastVerifiedAt?: Instant | null;
+  };
   readonly point: RecoveryPointFacts | null;
   readonly restoredArn: string | null;
   readonly verdict: Status;
@@ -127,6 +153,22 @@ export interface DrillFact {
   /** Age of the newest data at the instant of the backup, from the data itself; null when no freshness rule could tell. */
   readonly rpoSeconds: number | null;
   readonly timings: readonly Timing[];
+  readonly requestedBy?: string;
+  readonly approvedBy?: readonly string[];
+  readonly scope?: ScopeFact;
+  readonly engineVersion?: string;
+  /** Attempts beyond the first, by step. */
+  readonly retries?: readonly {
+    readonly step: string;
+    readonly attempts: number;
+    readonly lastError: string;
+  }[];
+  /** What a person did by hand on the way. */
+  readonly manualSteps?: readonly string[];
+  /** What this drill changes about how long points are kept: holds placed or released. */
+  readonly retentionEffect?: readonly string[];
+  /** Until when this verdict may be relied on. */
+  readonly freshUntil?: Instant;
 }
 
 export interface RestoreFact {
@@ -145,6 +187,15 @@ export interface RestoreFact {
   readonly deadline: Instant | null;
   readonly ended: string | null;
   readonly teardown: TeardownFact | null;
+  readonly approvals?: readonly {
+    readonly by: string;
+    readonly decision: 'approved' | 'denied';
+    readonly at: Instant;
+  }[];
+  /** AWS's instants of the phases that have been reached; a hand-over is later than the statement of it by seconds at most. */
+  readonly startedAt?: Instant;
+  readonly handedOverAt?: Instant | null;
+  readonly endedAt?: Instant | null;
 }
 
 /** What the retention pass saw in one vault. Every point past its date is either proven gone or named as lingering. */
@@ -190,7 +241,17 @@ export interface NightFact {
 }
 
 export type Fact =
-  PolicyAppliedFact | ProtectionFact | DrillFact | RestoreFact | RetentionFact | SweepFact | NightFact;
+  | PolicyAppliedFact
+  | ProtectionFact
+  | DrillFact
+  | RestoreFact
+  | RetentionFact
+  | SweepFact
+  | NightFact
+  | ClaimFact;
+
+/** A fact as its statement holds it: with the program that recorded it. Absent in statements older than the field. */
+export type Recorded<F extends Fact = Fact> = F & { readonly recordedBy?: RecordedBy };
 
 /** A statement that lies in the ledger. `sha256` is that of the stored envelope's bytes. */
 export interface StatementRef {

@@ -27,10 +27,11 @@ export async function evidenceSchemas(): Promise<Map<string, string>> {
   const config = await resolveConfig(FACTS);
   const files = new Map<string, string>();
   const add = async (name: string, type: ts.Type): Promise<void> => {
-    const text = JSON.stringify(statementSchema(checker, name, type));
+    const text = JSON.stringify(statementSchema(checker, name, type, recordedBy));
     files.set(`${name}.v1.json`, await format(text, { ...config, parser: 'json' }));
   };
   const facts = exported(program, checker, FACTS, 'Fact');
+  const recordedBy = schemaOf(checker, exported(program, checker, FACTS, 'RecordedBy'), new Map(), true);
   for (const fact of facts.isUnion() ? facts.types : [facts]) await add(kindOf(checker, fact), fact);
   await add('seal', exported(program, checker, SEAL, 'SealPredicate'));
   return files;
@@ -53,9 +54,10 @@ function kindOf(checker: ts.TypeChecker, fact: ts.Type): string {
 }
 
 /** The predicate's schema inside that of an in-toto statement (v1): what a payload is validated against. */
-function statementSchema(checker: ts.TypeChecker, kind: string, type: ts.Type): Schema {
+function statementSchema(checker: ts.TypeChecker, kind: string, type: ts.Type, recordedBy: Schema): Schema {
   const named = new Map<string, Schema>();
   const predicate = schemaOf(checker, type, named, true);
+  Object.assign(predicate['properties'] as Schema, { recordedBy });
   const digest = { type: 'object', properties: { sha256: SHA256 }, required: ['sha256'] };
   const subject = {
     type: 'object',

@@ -1,5 +1,6 @@
 // Writes evidence/verify.mjs, the verifier in one file, from the modules that the product itself verifies with.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import ts from 'typescript';
@@ -8,6 +9,7 @@ const VERIFIER = new URL('../evidence/verifier/', import.meta.url);
 /** In an order in which each module only needs those before it. */
 const MODULES = ['envelope', 'seal-format', 'report', 'folder', 'chain', 'slots', 'verify-export', 'main'];
 const TARGET = new URL('../evidence/verify.mjs', import.meta.url);
+const SCHEMAS = fileURLToPath(new URL('../evidence/schemas', import.meta.url));
 const HEADER = `#!/usr/bin/env node
 // Verifies an export of Lifeboat's evidence, offline: node verify.mjs [DIR] [--key FILE]. Needs Node 20 or later and nothing else.
 // Generated from evidence/verifier/*.ts by scripts/write-verifier.ts; the same code runs in \`lifeboat evidence verify\`.
@@ -47,6 +49,9 @@ export async function bundleVerifier(): Promise<string> {
   return format(`${HEADER}${imports.join('')}\n${bodies.join('\n')}`, { ...config, parser: 'babel' });
 }
 
-// Usage: write-verifier.ts [FILE]; the build passes dist/evidence/verify.mjs, because tsc copies no JavaScript.
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  writeFileSync(process.argv[2] ?? TARGET, await bundleVerifier());
+// Usage: write-verifier.ts [FILE]; the build passes dist/evidence/verify.mjs, because tsc copies neither JavaScript nor the schemas beside it.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const file = process.argv[2];
+  writeFileSync(file ?? TARGET, await bundleVerifier());
+  if (file !== undefined) cpSync(SCHEMAS, join(dirname(file), 'schemas'), { recursive: true });
+}

@@ -24,6 +24,8 @@ const prober = z.object({
 export interface ControlPlaneConfig {
   readonly temporal: TemporalSettings;
   readonly logLevel: string;
+  /** Against the AWS on this computer; statements say so. */
+  readonly local: boolean;
   /** Seconds between two looks at a job or a resource at AWS. */
   readonly pollSeconds: number;
   /** Prebuilt workflow code; bundled at start when absent. */
@@ -49,10 +51,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ConfigWrong, TemporalSettingsWrong */
 export function controlPlaneConfig(env: Environment = process.env): ControlPlaneConfig {
-  const { LOG_LEVEL, AWS_POLL_SECONDS, WORKFLOW_BUNDLE } = parse(controlPlane, env);
+  const { LOG_LEVEL, LIFEBOAT_LOCAL, AWS_POLL_SECONDS, WORKFLOW_BUNDLE } = parse(controlPlane, env);
   return {
     temporal: temporalSettings(env),
     logLevel: LOG_LEVEL,
+    local: LIFEBOAT_LOCAL === '1',
     pollSeconds: AWS_POLL_SECONDS,
     ...(WORKFLOW_BUNDLE === undefined ? {} : { workflowBundle: WORKFLOW_BUNDLE }),
   };

@@ -7,6 +7,7 @@ import { beating } from './beating.ts';
 import { controlPlaneConfig, type ControlPlaneConfig } from './config.ts';
 import { createLogger, installRuntime } from './logger.ts';
 import { explain, runUntilSignal } from './run.ts';
+import { VERSION } from '../domain/version.ts';
 
 /** The control plane: serves the workflows and every activity that talks to AWS. Holds no backup data and no long-lived keys. */
 async function main(config: ControlPlaneConfig): Promise<void> {
@@ -19,7 +20,15 @@ async function main(config: ControlPlaneConfig): Promise<void> {
     namespace: config.temporal.namespace,
     taskQueue: TASK_QUEUE,
     ...workflowCode(config),
-    activities: createControlActivities({ clients, polling: { pollSeconds: config.pollSeconds } }),
+    activities: createControlActivities({
+      clients,
+      polling: { pollSeconds: config.pollSeconds },
+      recordedBy: {
+        tool: 'lifeboat',
+        version: VERSION,
+        confidence: config.local ? 'local' : 'real',
+      },
+    }),
     // Most activities wait; a thousand resources at eight at once need far fewer than this.
     maxConcurrentActivityTaskExecutions: 200,
     interceptors: { activity: [beating] },

@@ -9,7 +9,7 @@ import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
 import { recordStatement as record } from './statements.ts';
 import type { Instant } from '../../domain/units.ts';
-import type { NightFact, SealRef, StatementRef } from '../../domain/facts.ts';
+import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
@@ -39,7 +39,13 @@ const UNUSABLE_KEY = [
 export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
 
 /** Writes statements and seals. Everything is safe to repeat: a second attempt finds what the first one wrote. */
-export function createLedgerActivities({ clients }: { readonly clients: LedgerClients }) {
+export function createLedgerActivities({
+  clients,
+  recordedBy,
+}: {
+  readonly clients: LedgerClients;
+  readonly recordedBy?: RecordedBy | undefined;
+}) {
   const time = createAwsTime();
 
   function signerOf(policy: Policy, keyArn: string): Promise<Signer> {
@@ -71,7 +77,13 @@ export function createLedgerActivities({ clients }: { readonly clients: LedgerCl
     /** Signs a fact and files it, locked, under a name that is the same on every attempt. */
     async recordStatement({ policy, ...statement }: OfPolicy & NewStatement): Promise<StatementRef> {
       return asked(`write the statement ${statement.scope}/${statement.name}`, async () =>
-        record(ledgerOf(policy, clients), time, await signerOf(policy, policy.ledger.signingKey), statement),
+        record(
+          ledgerOf(policy, clients),
+          time,
+          await signerOf(policy, policy.ledger.signingKey),
+          statement,
+          recordedBy,
+        ),
       );
     },
 

@@ -1,12 +1,13 @@
 import { decodeEnvelope, decodeStatement, encodeEnvelope, sha256 } from '../../evidence/verifier/envelope.ts';
 import { signEnvelope } from '../../evidence/signer.ts';
+import { problemsOf } from '../../evidence/statement-kinds.ts';
 import { statementBytes, statementOf } from '../../evidence/statement.ts';
 import { canonicalBytes } from '../../evidence/canonical.ts';
 import { failure } from '../failures.ts';
 import { findObject, readVersion } from './versions.ts';
 import { putOnce, requireLocked } from './worm.ts';
 import { instantOf } from './aws-time.ts';
-import type { Fact, StatementRef } from '../../domain/facts.ts';
+import type { Fact, RecordedBy, StatementRef } from '../../domain/facts.ts';
 import type { Instant } from '../../domain/units.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { Subject } from '../../evidence/statement.ts';
@@ -38,9 +39,16 @@ export async function recordStatement(
   time: AwsTime,
   signer: Signer,
   { scope, name, slot, fact, subjects = [] }: NewStatement,
+  recordedBy?: RecordedBy,
 ): Promise<StatementRef> {
   const place = safePath(scope, name);
-  const payload = statementBytes(statementOf(fact, { scope, name }, subjects));
+  const payload = statementBytes(statementOf(fact, { scope, name }, subjects, recordedBy));
+  const [problem] = problemsOf(payload);
+  if (problem !== undefined)
+    throw failure(
+      'LedgerRefused',
+      `The ${fact.type} "${scope}" / "${name}" is not as its schema wants it: ${problem}.`,
+    );
   const [today, ...earlier] = daysOf(slot ?? slotOf(fact), await time.estimate(ledger));
   // An earlier attempt may have filed it under a day that has passed since.
   for (const day of earlier) {
@@ -115,10 +123,15 @@ function saysTheSame(envelope: Buffer, ours: Buffer): boolean {
   }
 }
 
+/** Fields that make a statement another one: its policy and slot, what was decided, by whom, until when. */
+const ESSENTIAL = new Set(
+  'policy slot outcome verdict phase action state decision reviewer owner expires end caught'.split(' '),
+);
+
 /** What must agree between two statements of the same fact. */
 function essence(payload: Buffer): Buffer {
   const { predicateType, predicate } = decodeStatement(payload);
   const { subject } = JSON.parse(payload.toString()) as { subject: unknown };
-  const { policy, slot, outcome, verdict, phase } = predicate;
-  return canonicalBytes({ predicateType, subject, policy, slot, outcome, verdict, phase });
+  const said = Object.entries(predicate).filter(([name]) => ESSENTIAL.has(name));
+  return canonicalBytes({ predicateType, subject, said: Object.fromEntries(said) });
 }

@@ -54,8 +54,9 @@ export async function exportOf(
   for (const [at, { facts, night, signers, bend }] of nights.entries()) {
     const statements: SealedStatement[] = [];
     for (const fact of facts) {
-      const resource = 'resource' in fact ? fact.resource.name : 'all';
-      const place = { scope: resource, name: fact.type };
+      const about = 'resource' in fact ? fact.resource : null;
+      const resource = typeof about === 'string' ? about : (about?.name ?? 'all');
+      const place = { scope: resource, name: nameOf(fact) };
       const key = `statements/${night.slot.slice(0, 10)}/${place.scope}/${place.name}.json`;
       const bytes = encodeEnvelope(
         await signEnvelope(statementBytes(statementOf(fact, place, [])), signers.slice(0, 1)),
@@ -85,6 +86,11 @@ export async function exportOf(
   }
   await folder.finish();
   return out;
+}
+
+/** A restore has a statement per phase; everything else of one resource and night is told once. */
+function nameOf(fact: Fact): string {
+  return fact.type === 'restore' ? `restore-${fact.request}-${fact.phase}` : fact.type;
 }
 
 export type Files = Map<string, Buffer>;
