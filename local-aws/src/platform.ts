@@ -14,6 +14,10 @@ export interface Clock {
   real(): Date;
   /** Milliseconds that `now` is ahead of `real`. */
   readonly offsetMs: number;
+  /** What `now` was at a real instant: databases know only those. */
+  fromReal(at: Date): Date;
+  /** The real instant at which `now` was `at`; when an advance went over it, the moment of that advance. */
+  toReal(at: Date): Date;
   /** Moves `now` forward (never back) and persists it; resolves when every expiry sweep has run. */
   advance(byMs: number): Promise<void>;
   /** Registers an expiry sweep: runs after each advance, and every `everyMs` of real time (default 1000). */
@@ -168,7 +172,13 @@ export interface NetworkAccess {
 
 export interface RoleAccess {
   /** Whether `call` may pass the role to `service` (e.g. `backup.amazonaws.com`) and the role trusts it. */
-  passable(call: Call, roleArn: string, service: string): { ok: true } | { ok: false; reason: string };
+  passable(
+    call: Call,
+    roleArn: string,
+    service: string,
+    /** What the service works on, for `aws:SourceArn` in the trust policy. */
+    sourceArn?: string,
+  ): { ok: true } | { ok: false; reason: string };
   /** A call in the name of a role that a service assumed, for `authorize`. Undefined when the role is gone. */
   callAs(roleArn: string, region: string, service: string, operation: string): Call | undefined;
 }
@@ -226,6 +236,10 @@ export interface AuthorizeOptions {
   readonly ownerAccountId?: string | undefined;
   /** KMS semantics: without an allowing resource policy nobody may, not even in the same account. */
   readonly resourcePolicyRequired?: boolean | undefined;
+  /** The resource policy is a role's trust policy, whose statements name no resource. */
+  readonly isTrust?: boolean | undefined;
+  /** Set when something of its own allows it, as a KMS grant does: only an explicit deny can then refuse. */
+  readonly granted?: string | undefined;
 }
 
 export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
