@@ -147,7 +147,7 @@ export const KINDS = Object.keys(STATEMENT_KINDS) as readonly Fact['type'][];
 /** One sentence about a statement's predicate; for kinds of a later version its name. */
 export function sentenceOf(fact: Fact): string {
   const kind = STATEMENT_KINDS[fact.type] as Kind<Fact> | undefined;
-  return kind === undefined ? `A statement of the kind ${String(fact.type)}.` : kind.says(fact);
+  return kind === undefined ? `A statement of the kind ${fact.type as string}.` : kind.says(fact);
 }
 
 const schemas = new Map<string, z.ZodType>();

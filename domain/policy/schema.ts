@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { promise } from './promise-schema.ts';
 import { CHECK_IDS } from '../verdict.ts';
 import { DURATION_PATTERN } from '../units.ts';
 
@@ -25,6 +26,7 @@ const accountId = text(/^\d{12}$/, 'the 12 digits of an AWS account, in quotes,'
 const region = text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1');
 const arn = (service: string): z.ZodString =>
   text(new RegExp(`^arn:aws[a-z-]*:${service}:`), `an ARN that starts with arn:aws:${service}:`);
+const person = text(/^[\w.@+-]{2,100}$/, 'a person as in --as: 2 to 100 letters, digits and . _ @ + -');
 const vaultName = text(/^[a-zA-Z0-9\-_]{2,50}$/, '2 to 50 letters, digits, hyphens or underscores');
 
 export const ACCOUNT_NAMES = ['production', 'vault', 'drill'] as const;
@@ -132,6 +134,34 @@ export const policySchema = z.strictObject({
     .default([])
     .describe(
       'Databases of the production account that are deliberately not protected, each with the reason.',
+    ),
+  residency: z
+    .strictObject({
+      regions: z
+        .array(region)
+        .min(1, 'a list of at least one region')
+        .describe('Regions in which data may be: backups, copies and drills.'),
+    })
+    .optional()
+    .describe(
+      'Where data may be. What would put it elsewhere is refused here, and again when it is asked for.',
+    ),
+  reviewers: z
+    .array(person)
+    .default([])
+    .describe('People who may sign drills off (`lifeboat evidence sign-off`); never one who ran it.'),
+  waivers: z
+    .strictObject({
+      owners: z.array(person).default([]).describe('People who may answer for an exception.'),
+      longest: duration.default('90d').describe('How long a waiver may last; each one has an expiry.'),
+    })
+    .prefault({})
+    .describe('Who may waive, and for how long (`lifeboat waiver add`).'),
+  promises: z
+    .array(promise)
+    .default([])
+    .describe(
+      'Sentences that are promised to others, each with what must hold for it to be true (`lifeboat report promises`).',
     ),
 });
 

@@ -3,6 +3,9 @@ import { copiesEndUnderLock } from './copies.ts';
 import { drillIsApart } from './drill.ts';
 import { durationsAreSensible } from './durations.ts';
 import { ledgerOutlivesPoints } from './ledger.ts';
+import { peopleAreNamedOnce } from './people.ts';
+import { promisesCanBeKept } from './promises.ts';
+import { dataStaysWhereItMay } from './residency.ts';
 import { resourcesAreWhereTheySay } from './resources.ts';
 import type { Rule } from './rule.ts';
 import { scheduleEverRuns } from './schedule.ts';
@@ -16,4 +19,7 @@ export const RULES: readonly Rule[] = [
   drillIsApart,
   ledgerOutlivesPoints,
   resourcesAreWhereTheySay,
+  dataStaysWhereItMay,
+  peopleAreNamedOnce,
+  promisesCanBeKept,
 ];

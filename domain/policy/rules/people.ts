@@ -1,0 +1,19 @@
+import { duration } from '../../units.ts';
+import { problem } from './rule.ts';
+import type { Complaint, Rule } from './rule.ts';
+
+/** People are named once each, and a waiver cannot last longer than the evidence that speaks of it. */
+export const peopleAreNamedOnce: Rule = ({ reviewers, waivers, ledger }) => {
+  const twice = (names: readonly string[], path: readonly (string | number)[]): Complaint[] =>
+    names.flatMap((name, i) =>
+      names.indexOf(name) < i
+        ? [problem([...path, i], 'each person once', `${name} is listed twice; remove one`)]
+        : [],
+    );
+  const complaints = [...twice(reviewers, ['reviewers']), ...twice(waivers.owners, ['waivers', 'owners'])];
+  if (duration(waivers.longest) > duration(ledger.keep)) {
+    const message = `${waivers.longest} was given, longer than ledger.keep (${ledger.keep}): the waiver would outlive its own evidence`;
+    complaints.push(problem(['waivers', 'longest'], `at most ${ledger.keep}`, message));
+  }
+  return complaints;
+};
