@@ -1,6 +1,5 @@
 import {
   Client,
-  Connection,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   WorkflowIdReusePolicy,
@@ -16,6 +15,7 @@ import { TASK_QUEUE } from '../domain/names.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { TemporalSettings } from '../worker/temporal-connection.ts';
 import type { ControlPlane, FoundSchedule, Run, WantedSchedule } from './control-plane.ts';
+import { openChannel, throughOutages, type TemporalChannel } from './temporal-channel.ts';
 import { explainTemporal } from './temporal-errors.ts';
 
 const CONNECT_MS = 5_000;
@@ -29,7 +29,8 @@ export async function connectControlPlane({
   connection: options,
 }: TemporalSettings): Promise<ControlPlane> {
   const explain = (err: unknown): never => explainTemporal(err, { address, namespace });
-  const connection = await Connection.connect({ ...options, connectTimeout: CONNECT_MS }).catch(explain);
+  const channel = await openChannel({ ...options, connectTimeout: CONNECT_MS }).catch(explain);
+  const { connection } = channel;
   const client = new Client({ connection, namespace });
   const call = <T>(ask: () => Promise<T>, ms = CALL_MS): Promise<T> =>
     connection.withDeadline(Date.now() + ms, ask).catch(explain);
@@ -60,7 +61,7 @@ export async function connectControlPlane({
         }),
       );
     },
-    result: (id) => client.workflow.getHandle(id).result().catch(explain),
+    result: (id) => throughOutages(() => client.workflow.getHandle(id).result()).catch(explain),
     async progress(id) {
       try {
         return await connection.withDeadline(Date.now() + QUERY_MS, () =>
@@ -122,11 +123,11 @@ export async function connectControlPlane({
       );
       return Math.max(...answers.map(({ pollers }) => pollers.length));
     },
-    close: () => connection.close(),
+    close: () => channel.close(),
   };
 }
 
-type TaskQueueQuestion = Parameters<Connection['workflowService']['describeTaskQueue']>[0];
+type TaskQueueQuestion = Parameters<TemporalChannel['connection']['workflowService']['describeTaskQueue']>[0];
 
 type Options = ScheduleUpdateOptions<ScheduleOptionsStartWorkflowAction<Workflow>> &
   Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId' | 'state'>;

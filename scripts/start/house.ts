@@ -57,7 +57,9 @@ export async function startHouse(options: HouseOptions): Promise<House> {
   };
   try {
     // A Temporal of somebody else is asked before anything is started: it may be down for good.
-    const theirs = isTemporalGiven(env) ? await startTemporal({ stateDir, port: 0, uiPort: 0, env }) : null;
+    const theirs = isTemporalGiven(env)
+      ? await startTemporal({ stateDir, port: 0, uiPort: 0, env, onRestart: tell })
+      : null;
     // The SDK's seven clients take a while to load: the programs start meanwhile.
     const landingZone = import('../landing-zone/index.ts');
     const bundling = bundleWorkflows(stateDir);
@@ -71,8 +73,8 @@ export async function startHouse(options: HouseOptions): Promise<House> {
         },
       ),
       theirs ??
-        startTemporal({ stateDir, port: ports.temporal, uiPort: ports.ui, env }).then((program) =>
-          register(program, (it) => it.stop()),
+        startTemporal({ stateDir, port: ports.temporal, uiPort: ports.ui, env, onRestart: tell }).then(
+          (program) => register(program, (it) => it.stop()),
         ),
     );
     signal.throwIfAborted();
@@ -125,9 +127,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
     const trouble = Promise.race([
       aws.child.gaveUp,
       ...workers.map((worker) => worker.gaveUp),
-      temporal.ended.then(
-        () => new StartProblem(`Temporal ended. Its log is ${join(stateDir, 'temporal', 'temporal.log')}.`),
-      ),
+      temporal.gaveUp,
     ]);
     return {
       aws: facts,

@@ -17,7 +17,8 @@ export async function answers(
   };
   void gaveUp.then(stopAsking);
   const timer = setTimeout(stopAsking, timeoutMs);
-  const connection = Connection.lazy({ address });
+  // It asks again by itself: the SDK's own repetitions would outlive the connection.
+  const connection = Connection.lazy({ address, interceptors: [] });
   const stillAsking = (): boolean => !over; // `over` changes behind the type checker's back
   try {
     while (stillAsking()) {

@@ -66,7 +66,8 @@ function killProgram(name: string): void {
 }
 
 function groupOf(name: string): number {
-  const { server } = JSON.parse(readFileSync(join(state, 'run', `${name}.pid`), 'utf8')) as {
+  const folder = name === 'temporal' ? 'temporal' : 'run';
+  const { server } = JSON.parse(readFileSync(join(state, folder, `${name}.pid`), 'utf8')) as {
     server: string;
   };
   return Number(server.split('@')[0]);
@@ -102,6 +103,8 @@ test('a night in which every program is killed once ends passed, with nothing do
   killProgram('prober-production');
   await night.until('orders: backup running');
   killProgram('control-plane');
+  await night.until('orders: restore running');
+  killProgram('temporal');
   await night.until('orders: checks running');
   killProgram('prober-drill');
 
@@ -110,6 +113,7 @@ test('a night in which every program is killed once ends passed, with nothing do
   const said = night.said();
   for (const name of ['prober-production', 'control-plane', 'prober-drill'])
     expect(said).toContain(`${name} ended (by SIGKILL); it is started again`);
+  expect(said).toContain('Temporal ended; it is started again with its state');
   expect(said).toMatch(/The night of .*: passed/);
   expect(said.match(/^ {2}backup +production/gm)).toHaveLength(1);
   expect(said).toMatch(/content +passed +[\d,]+ of [\d,]+ rows/);
