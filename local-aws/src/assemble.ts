@@ -4,18 +4,24 @@ import type { Logger } from 'pino';
 import { createAdmin, type Admin } from './admin.ts';
 import { createAuthorizer, type Authorizer } from './auth/authorize.ts';
 import { createKeyStore, type KeyStore } from './auth/key-store.ts';
+import { createOrganization } from './auth/organization.ts';
 import { createClock } from './clock/clock.ts';
 import { createPace, type PaceSettings } from './clock/pace.ts';
 import { createNetworks, type Networks } from './ec2/networks.ts';
 import { createEvents } from './events.ts';
 import { createFaults, type FaultEngine } from './faults/faults.ts';
-import { createRoleAccess, createRoleBook, type RoleBook } from './iam/roles.ts';
+import type { IamContext } from './iam/context.ts';
+import { createIdentities } from './iam/identities.ts';
+import { createPolicyBook } from './iam/managed-policies.ts';
+import { createRoleAccess, createRoleBook } from './iam/roles.ts';
+import { createBook, type GroupRecord, type UserRecord } from './iam/users.ts';
 import { openJournal, type JournalOptions } from './journal/journal.ts';
 import { openTable, type TableLine } from './journal/table.ts';
 import { createKeyAccess } from './kms/access.ts';
 import { createKeyRing, type KeyRing } from './kms/keys.ts';
 import type { EventEntry, Journal, Platform, Table } from './platform.ts';
 import { createSecretAccess, createSecretStore, type SecretStore } from './secretsmanager/secrets.ts';
+import { createSessionLimit, type SessionLimit } from './sts/session-limit.ts';
 import { createTasks } from './tasks.ts';
 
 /** Everything below the services, and the books that only its own services open. */
@@ -25,7 +31,8 @@ export interface Assembly {
   readonly faults: FaultEngine;
   readonly keyStore: KeyStore;
   readonly authorizer: Authorizer;
-  readonly roles: RoleBook;
+  readonly iam: IamContext;
+  readonly sessionLimit: SessionLimit;
   readonly ring: KeyRing;
   readonly secretStore: SecretStore;
   readonly networks: Networks;
@@ -53,13 +60,22 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     log.error({ err }, 'events could not be written'),
   );
   const keyStore = createKeyStore(table('auth/credentials'), table('auth/accounts'));
-  const roles = createRoleBook(table('iam/roles'));
-  const authorizer = createAuthorizer(roles, events, clock);
+  const admin = createAdmin(log);
+  const books = {
+    roles: createRoleBook(table('iam/roles')),
+    users: createBook<UserRecord>(table('iam/users')),
+    groups: createBook<GroupRecord>(table('iam/groups')),
+    policies: createPolicyBook(table('iam/policies')),
+  };
+  const identities = createIdentities(books);
+  const organization = createOrganization(table('organization/policies'), admin);
+  const authorizer = createAuthorizer({ identities, organization, events, clock });
+  const aliases = table<string>('iam/account-aliases');
+  const iam: IamContext = { ...books, identities, keys: keyStore, aliases, clock, authorizer };
   const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), clock);
   const keys = createKeyAccess(ring, authorizer.decide);
   const secretStore = createSecretStore(table('secretsmanager/secrets'), clock);
   const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'));
-  const admin = createAdmin(log);
   clock.onTick('kms key deletion', () => ring.sweep(), 5000);
   clock.onTick('secret deletion', () => secretStore.sweep(), 5000);
 
@@ -74,7 +90,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     keys,
     secrets: createSecretAccess(secretStore, keys, clock),
     networks,
-    roles: createRoleAccess(roles, authorizer.authorize),
+    roles: createRoleAccess(books.roles, authorizer.authorize),
     events,
     admin,
     log,
@@ -86,7 +102,8 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     faults: createFaults(events),
     keyStore,
     authorizer,
-    roles,
+    iam,
+    sessionLimit: createSessionLimit(keyStore, clock, admin),
     ring,
     secretStore,
     networks,

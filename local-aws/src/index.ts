@@ -112,15 +112,15 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
 }
 
 async function createServices(
-  { platform, roles, keyStore, authorizer, ring, secretStore, networks }: Assembly,
+  { platform, iam, sessionLimit, keyStore, authorizer, ring, secretStore, networks }: Assembly,
   binDir: string | undefined,
 ): Promise<{ services: readonly Service[]; caBundle: string }> {
   const { clock, events, keys } = platform;
-  const { authorize, decide } = authorizer;
+  const { authorize } = authorizer;
   const rds = await createRds(platform, { binDir });
   const services = [
-    stsService({ roles, keys: keyStore, clock, events, decide }),
-    iamService({ roles, clock, authorize }),
+    stsService({ ...iam, keys: keyStore, events, limit: sessionLimit }),
+    iamService(iam),
     kmsService({ ring, clock, authorize }),
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),

@@ -134,6 +134,7 @@ class Exchange {
       service: claim.service,
       operation,
       sessionPolicy: credential.sessionPolicy,
+      session: credential.session,
       accessKeyId: credential.accessKeyId,
     };
   }

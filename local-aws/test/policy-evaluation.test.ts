@@ -30,6 +30,32 @@ test.each([
   expect(ask({ Effect: 'Allow', Action: '*', Resource }, 's3:GetObject', resource)).toBe(expected);
 });
 
+test.each([
+  ['team', 'arn:aws:s3:::ledger/team/a', 'allow'],
+  ['team', 'arn:aws:s3:::ledger/other/a', 'none'],
+  ['*', 'arn:aws:s3:::ledger/other/a', 'none'],
+])('a resource with the tag %s of the principal in it, on %s: %s', (team, resource, expected) => {
+  const statement = {
+    Effect: 'Allow',
+    Action: '*',
+    Resource: 'arn:aws:s3:::ledger/${aws:PrincipalTag/team}/*',
+  };
+  const context = { 'aws:PrincipalTag/team': team };
+  const question = { action: 's3:GetObject', resource, context };
+  expect(evaluateIdentity([parsePolicy(policy(statement), 'identity')], question).effect).toBe(expected);
+  const old = JSON.stringify({ Version: '2008-10-17', Statement: statement });
+  expect(evaluateIdentity([parsePolicy(old, 'identity')], question).effect).toBe('none');
+});
+
+test.each([
+  ['a principal with a wildcard in it', { AWS: 'arn:aws:iam::111111111111:role/*' }],
+  ['a principal that is no ARN', { AWS: 'bob' }],
+  ['a kind of principal that is not evaluated', { Federated: 'cognito-identity.amazonaws.com' }],
+])('%s is refused when the policy is written', (_what, Principal) => {
+  const statement = { Effect: 'Allow', Principal, Action: '*', Resource: '*' };
+  expect(() => parsePolicy(policy(statement), 'resource')).toThrow(/[Pp]rincipal/);
+});
+
 test('NotAction means everything else, and Deny with it leaves only what it names', () => {
   const both = parsePolicy(
     policy(
@@ -100,6 +126,29 @@ describe('conditions', () => {
       true,
     ],
     ['unknown variable', { StringEquals: { 'a:k': '${aws:Unknown}' } }, { 'a:k': '' }, false],
+    ['variable with a default', { StringEquals: { 'a:k': "${aws:Unknown, 'x'}" } }, { 'a:k': 'x' }, true],
+    [
+      'wildcards in a value are no wildcards',
+      { StringLike: { 'a:k': '${aws:PrincipalTag/t}' } },
+      { 'a:k': 'anything', 'aws:PrincipalTag/t': '*' },
+      false,
+    ],
+    ['a literal star', { StringLike: { 'a:k': 'a${*}' } }, { 'a:k': 'ab' }, false],
+    ['a literal star, met', { StringLike: { 'a:k': 'a${*}' } }, { 'a:k': 'a*' }, true],
+    [
+      'an ARN wildcard stays within its part',
+      { ArnLike: { 'a:k': 'arn:aws:rds:*:db:x' } },
+      { 'a:k': 'arn:aws:rds:eu-central-1:111111111111:db:x' },
+      false,
+    ],
+    ['no key at all, any value asked', { 'ForAnyValue:StringEquals': { 'a:k': ['x'] } }, {}, false],
+    ['no key at all, all values asked', { 'ForAllValues:StringEquals': { 'a:k': ['x'] } }, {}, true],
+    [
+      'none of the values may be x',
+      { 'ForAllValues:StringNotEquals': { 'a:k': ['x'] } },
+      { 'a:k': ['y', 'x'] },
+      false,
+    ],
   ])('%s', (_what, Condition, context, expected) => {
     const [statement] = parsePolicy(
       policy({ Effect: 'Allow', Action: '*', Resource: '*', Condition }),

@@ -32,8 +32,16 @@ function expired(service: string): Error {
   });
 }
 
+const JSON_SERVICES: ReadonlySet<string> = new Set([
+  'kms',
+  'secretsmanager',
+  'backup',
+  'cloudtrail',
+  'tagging',
+]);
+
 function isJson(service: string): boolean {
-  return service === 'kms' || service === 'secretsmanager' || service === 'backup';
+  return JSON_SERVICES.has(service);
 }
 
 /** Finds the credential, checks token, expiry (real clock) and signature. */
@@ -45,7 +53,8 @@ export function authenticate(
   realNow: Date,
 ): Credential {
   const credential = keys.find(claim.accessKeyId);
-  if (!credential || !tokenFits(credential, claim)) throw unknownKey(claim.service);
+  if (!credential || credential.inactive === true || !tokenFits(credential, claim))
+    throw unknownKey(claim.service);
   verifySignature(request, claim, credential.secretAccessKey, payloadHash, realNow);
   if (credential.expiresAt !== undefined && Date.parse(credential.expiresAt) <= realNow.getTime())
     throw expired(claim.service);

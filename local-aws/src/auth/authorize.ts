@@ -1,14 +1,18 @@
+import type { Identities, Identity } from '../iam/identities.ts';
 import type { AuthorizeOptions, Clock, ConditionContext, Events } from '../platform.ts';
-import { splitSessionArn, type RoleBook } from '../iam/roles.ts';
 import { accessDenied } from '../wire/errors.ts';
 import type { Call } from '../wire/handlers.ts';
-import { evaluateIdentity, evaluateResource, type Caller, type Decision, type Question } from './evaluate.ts';
-import { administratorArn } from './key-store.ts';
+import { evaluateIdentity, evaluateResource, type Question, type ResourceDecision } from './evaluate.ts';
+import type { Organization } from './organization.ts';
 import { parsePolicy } from './policy-document.ts';
+import { callerOf, standardContext } from './request-context.ts';
 
 export interface Verdict {
   readonly allowed: boolean;
+  /** As AWS words it, e.g. `because no identity-based policy allows the s3:GetObject action`. */
   readonly why: string;
+  /** The statement that denied. */
+  readonly by?: string | undefined;
 }
 
 export interface Authorizer {
@@ -29,101 +33,108 @@ export interface Authorizer {
   ) => void;
 }
 
-export function createAuthorizer(roles: RoleBook, events: Events, clock: Clock): Authorizer {
+export interface AuthorizerParts {
+  readonly identities: Identities;
+  readonly organization: Organization;
+  readonly events: Events;
+  readonly clock: Clock;
+}
+
+const DENIED = {
+  scp: 'with an explicit deny in a service control policy',
+  identity: 'with an explicit deny in an identity-based policy',
+  boundary: 'with an explicit deny in a permissions boundary',
+  session: 'with an explicit deny in a session policy',
+  resource: 'with an explicit deny in a resource-based policy',
+} as const;
+
+/** Decides as AWS does: an explicit deny anywhere wins; then the policies of both sides are weighed. */
+export function createAuthorizer({ identities, organization, events, clock }: AuthorizerParts): Authorizer {
   const decide: Authorizer['decide'] = (call, action, resource, context = {}, options = {}) => {
     const caller = callerOf(call);
-    const question: Question = {
-      action,
-      resource,
-      context: { ...standardContext(call, caller, clock), ...context },
-    };
-    const identity = identityDecision(call, question, roles);
-    if (identity.effect === 'deny')
-      return { allowed: false, why: `explicit deny in an identity policy (${identity.by ?? ''})` };
+    const identity = identities.of(call);
     const owner = options.ownerAccountId ?? accountOf(resource) ?? call.accountId;
-    const policy =
-      options.resourcePolicy === undefined ? undefined : parsePolicy(options.resourcePolicy, 'resource');
-    const granted = policy ? evaluateResource(policy, question, caller) : { effect: 'none' as const };
-    if (granted.effect === 'deny')
-      return { allowed: false, why: `explicit deny in the resource policy (${granted.by ?? ''})` };
-    const fromResource = granted.effect !== 'none';
-    const fromIdentity = identity.effect === 'allow';
-    if (owner !== call.accountId) {
-      if (!fromResource)
-        return {
-          allowed: false,
-          why: `no policy of the resource allows ${action} to account ${call.accountId}`,
-        };
-      return fromIdentity ? { allowed: true, why: 'identity and resource policy' } : denied(action);
+    const standard = standardContext(call, caller, identity, owner, clock);
+    const question: Question = { action, resource, context: { ...standard, ...context } };
+    const scp = organization.decide(call.accountId, question);
+    if (scp.effect === 'deny' && identity?.isServiceLinked !== true) return denied(DENIED.scp, scp.by);
+    const own = ownSide(identity, question);
+    if (own.denied !== undefined) return denied(DENIED[own.denied], own.by);
+    const granted = resourceSide(options, question, caller);
+    if (granted.effect === 'deny') return denied(DENIED.resource, granted.by);
+    if (options.granted !== undefined) return { allowed: true, why: options.granted };
+    const missing = (side: Side): Verdict => denied(`because no ${side} allows the ${action} action`);
+    if (owner !== call.accountId || options.resourcePolicyRequired === true) {
+      if (granted.effect === 'none') return missing('resource-based policy');
+      if (owner === call.accountId && sufficient(granted, own))
+        return { allowed: true, why: 'resource policy' };
+      return own.lacking === undefined
+        ? { allowed: true, why: 'identity and resource policy' }
+        : missing(own.lacking);
     }
-    if (options.resourcePolicyRequired) {
-      if (granted.effect === 'allow-direct') return { allowed: true, why: 'resource policy' };
-      if (!fromResource)
-        return { allowed: false, why: `no resource-based policy allows the ${action} action` };
-      return fromIdentity ? { allowed: true, why: 'resource and identity policy' } : denied(action);
-    }
-    if (fromIdentity) return { allowed: true, why: 'identity policy' };
-    return granted.effect === 'allow-direct' ? { allowed: true, why: 'resource policy' } : denied(action);
+    if (own.lacking === undefined) return { allowed: true, why: 'identity policy' };
+    return sufficient(granted, own) ? { allowed: true, why: 'resource policy' } : missing(own.lacking);
   };
   return {
     decide,
     authorize(call, action, resource, context, options) {
-      const { allowed, why } = decide(call, action, resource, context, options);
+      const { allowed, why, by } = decide(call, action, resource, context, options);
       const { service, operation, accountId, region, principalArn, requestId } = call;
-      const entry = {
-        service,
-        operation,
-        accountId,
-        region,
-        principalArn,
-        requestId,
-        action,
-        resource,
-        detail: why,
-      };
-      events.record({ ...entry, kind: allowed ? 'allowed' : 'denied' });
+      const who = { service, operation, accountId, region, principalArn, requestId };
+      const detail = by === undefined ? why : `${why} (${by})`;
+      events.record({ ...who, action, resource, detail, kind: allowed ? 'allowed' : 'denied' });
       if (allowed) return;
       throw accessDenied(
         service,
-        `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} because ${why}`,
+        `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
       );
     },
   };
 }
 
-function denied(action: string): Verdict {
-  return { allowed: false, why: `no identity-based policy allows the ${action} action` };
+type Side = 'identity-based policy' | 'permissions boundary' | 'session policy' | 'resource-based policy';
+
+interface OwnSide {
+  readonly denied?: 'identity' | 'boundary' | 'session';
+  readonly by?: string | undefined;
+  /** The first of its policies that does not allow; undefined when all do. */
+  readonly lacking?: Exclude<Side, 'resource-based policy'>;
+  /** Whether boundary and session policy would let through what a resource policy gives to the role. */
+  readonly unbounded: boolean;
 }
 
-function callerOf(call: Call): Caller {
-  const session = splitSessionArn(call.principalArn);
-  const roleArn = session ? `arn:aws:iam::${session.accountId}:role/${session.name}` : undefined;
-  return { accountId: call.accountId, principalArn: call.principalArn, roleArn };
+/** The caller's own policies, their boundary and those of the session: all three must allow. */
+function ownSide(identity: Identity | undefined, question: Question): OwnSide {
+  if (!identity) return { lacking: 'identity-based policy', unbounded: false };
+  const policies = evaluateIdentity(identity.policies, question);
+  const boundary = identity.boundary && evaluateIdentity([identity.boundary], question);
+  const session = identity.session && evaluateIdentity(identity.session, question);
+  const unbounded = (boundary?.effect ?? 'allow') === 'allow' && (session?.effect ?? 'allow') === 'allow';
+  if (policies.effect === 'deny') return { denied: 'identity', by: policies.by, unbounded };
+  if (boundary?.effect === 'deny') return { denied: 'boundary', by: boundary.by, unbounded };
+  if (session?.effect === 'deny') return { denied: 'session', by: session.by, unbounded };
+  if (policies.effect !== 'allow') return { lacking: 'identity-based policy', unbounded };
+  if (boundary && boundary.effect !== 'allow') return { lacking: 'permissions boundary', unbounded };
+  if (session && session.effect !== 'allow') return { lacking: 'session policy', unbounded };
+  return { unbounded };
 }
 
-function identityDecision(call: Call, question: Question, roles: RoleBook): Decision {
-  if (call.principalArn === administratorArn(call.accountId)) return { effect: 'allow' };
-  const session = splitSessionArn(call.principalArn);
-  const role = session ? roles.find(session.accountId, session.name) : undefined;
-  if (!role) return { effect: 'none' };
-  const own = evaluateIdentity(roles.identityPolicies(role), question);
-  if (own.effect !== 'allow' || call.sessionPolicy === undefined) return own;
-  return evaluateIdentity([parsePolicy(call.sessionPolicy, 'identity')], question);
+function resourceSide(
+  { resourcePolicy, isTrust }: AuthorizeOptions,
+  question: Question,
+  caller: ReturnType<typeof callerOf>,
+): ResourceDecision {
+  if (resourcePolicy === undefined) return { effect: 'none' };
+  return evaluateResource(parsePolicy(resourcePolicy, isTrust ? 'trust' : 'resource'), question, caller);
 }
 
-/** Loopback stands for the TLS connection that AWS would have: policies that demand TLS hold here, too. */
-function standardContext(call: Call, caller: Caller, clock: Clock): Record<string, string> {
-  return {
-    'aws:PrincipalArn': caller.roleArn ?? call.principalArn,
-    'aws:PrincipalAccount': call.accountId,
-    'aws:RequestedRegion': call.region,
-    'aws:SourceIp': call.sourceIp,
-    'aws:SecureTransport': 'true',
-    's3:TlsVersion': '1.3',
-    'aws:CurrentTime': clock.now().toISOString(),
-    'aws:EpochTime': String(Math.floor(clock.now().getTime() / 1000)),
-    'aws:PrincipalType': caller.roleArn ? 'AssumedRole' : 'User',
-  };
+/** Within one account a resource policy that names the caller needs no identity policy beside it. */
+function sufficient({ effect }: ResourceDecision, { unbounded }: OwnSide): boolean {
+  return effect === 'allow-itself' || (effect === 'allow-role' && unbounded);
+}
+
+function denied(why: string, by?: string): Verdict {
+  return { allowed: false, why, by };
 }
 
 function accountOf(arn: string): string | undefined {

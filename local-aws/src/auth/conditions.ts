@@ -1,11 +1,13 @@
 import type { ConditionContext } from '../platform.ts';
-import { matchesPattern } from './patterns.ts';
+import { matchesArn, matchesPattern } from './patterns.ts';
+import { escapeWildcards, substitute, unescapeWildcards, type KnownKeys } from './policy-variables.ts';
 
 type Test = (actual: string, wanted: string) => boolean;
 
-const equals: Test = (a, b) => a === b;
-const equalsIgnoreCase: Test = (a, b) => a.toLowerCase() === b.toLowerCase();
+const equals: Test = (a, b) => a === unescapeWildcards(b);
+const equalsIgnoreCase: Test = (a, b) => a.toLowerCase() === unescapeWildcards(b).toLowerCase();
 const like: Test = (a, b) => matchesPattern(b, a);
+const arnLike: Test = (a, b) => matchesArn(b, a);
 const numeric =
   (test: (a: number, b: number) => boolean): Test =>
   (a, b) =>
@@ -31,10 +33,11 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   StringNotEqualsIgnoreCase: negated(equalsIgnoreCase),
   StringLike: positive(like),
   StringNotLike: negated(like),
-  ArnEquals: positive(like),
-  ArnLike: positive(like),
-  ArnNotEquals: negated(like),
-  ArnNotLike: negated(like),
+  ArnEquals: positive(arnLike),
+  ArnLike: positive(arnLike),
+  ArnNotEquals: negated(arnLike),
+  ArnNotLike: negated(arnLike),
+  BinaryEquals: positive(equals),
   Bool: positive(equalsIgnoreCase),
   NumericEquals: positive(numeric((a, b) => a === b)),
   NumericNotEquals: negated(numeric((a, b) => a === b)),
@@ -74,21 +77,30 @@ export function isConditionOperator(text: string): boolean {
 export function conditionsHold(
   conditions: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>,
   context: ConditionContext,
+  variables = true,
 ): boolean {
-  const known = new Map(
-    Object.entries(context).map(([key, value]) => [
-      key.toLowerCase(),
-      typeof value === 'string' ? [value] : value,
-    ]),
-  );
-  return Object.entries(conditions).every(([operator, keys]) =>
+  const operators = Object.entries(conditions);
+  if (operators.length === 0) return true;
+  const known = knownKeys(context);
+  return operators.every(([operator, keys]) =>
     Object.entries(keys).every(([key, wanted]) =>
       holds(
         parseOperator(operator),
         known.get(key),
-        wanted.map((text) => substitute(text, known)),
+        variables
+          ? wanted.flatMap((text) => substitute(text, known) ?? [])
+          : wanted.map((text) => (text.includes('${') ? escapeWildcards(text) : text)),
       ),
     ),
+  );
+}
+
+export function knownKeys(context: ConditionContext): KnownKeys {
+  return new Map(
+    Object.entries(context).map(([key, value]) => [
+      key.toLowerCase(),
+      typeof value === 'string' ? [value] : value,
+    ]),
   );
 }
 
@@ -106,14 +118,6 @@ function holds(
     wanted.some((text) => operator.test(value, text)) !== operator.negated;
   if (set === 'any') return actual.some(one);
   return operator.negated || set === 'all' ? actual.every(one) : actual.some(one);
-}
-
-/** Policy variables such as `${aws:PrincipalAccount}`; an unknown one matches nothing. */
-function substitute(text: string, known: ReadonlyMap<string, readonly string[]>): string {
-  return text.replace(
-    /\$\{([^}]+)\}/g,
-    (_all, name: string) => known.get(name.toLowerCase())?.[0] ?? '\u0000',
-  );
 }
 
 function instant(text: string): number {

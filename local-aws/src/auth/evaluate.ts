@@ -1,7 +1,8 @@
 import type { ConditionContext } from '../platform.ts';
-import { conditionsHold } from './conditions.ts';
+import { conditionsHold, knownKeys } from './conditions.ts';
 import { matchesAction, matchesPattern } from './patterns.ts';
 import type { Principals, Statement } from './policy-document.ts';
+import { escapeWildcards, substitute } from './policy-variables.ts';
 
 export interface Question {
   readonly action: string;
@@ -15,6 +16,8 @@ export interface Caller {
   readonly principalArn: string;
   /** The role behind a session. */
   readonly roleArn: string | undefined;
+  /** Set when an AWS service calls for itself, e.g. `export.rds.amazonaws.com`. */
+  readonly service?: string | undefined;
 }
 
 export type Decision = { readonly effect: 'allow' | 'deny' | 'none'; readonly by?: string };
@@ -24,9 +27,12 @@ export function evaluateIdentity(policies: readonly (readonly Statement[])[], qu
   return strongest(policies.flat().filter((statement) => applies(statement, question)));
 }
 
-/** How a resource policy names the caller: by itself (or anyone), or only through the caller's account. */
+/**
+ * How a resource policy names the caller: the session or user itself, its role (or anyone), or only its account. What is
+ * given to the role is still cut by boundaries and session policies; what is given to the account needs an identity policy, too.
+ */
 export type ResourceDecision = {
-  readonly effect: 'allow-direct' | 'allow-account' | 'deny' | 'none';
+  readonly effect: 'allow-itself' | 'allow-role' | 'allow-account' | 'deny' | 'none';
   readonly by?: string;
 };
 
@@ -41,19 +47,12 @@ export function evaluateResource(
     const match = principalMatch(statement, caller);
     if (match === 'no') continue;
     if (statement.effect === 'Deny') return { effect: 'deny', by: statement.sid ?? 'a Deny statement' };
-    if (match === 'direct') allowed = { effect: 'allow-direct' };
-    else if (allowed.effect === 'none') allowed = { effect: 'allow-account' };
+    if (STRENGTH[match] > STRENGTH[allowed.effect]) allowed = { effect: match };
   }
   return allowed;
 }
 
-/** Whether a trust policy lets a service principal do `action`. */
-export function trustsService(policy: readonly Statement[], service: string, action: string): boolean {
-  const fitting = policy.filter(
-    (statement) => statement.principals?.services.includes(service) === true && actionFits(statement, action),
-  );
-  return fitting.some(({ effect }) => effect === 'Allow') && !fitting.some(({ effect }) => effect === 'Deny');
-}
+const STRENGTH = { deny: 0, none: 0, 'allow-account': 1, 'allow-role': 2, 'allow-itself': 3 } as const;
 
 function strongest(statements: readonly Statement[]): Decision {
   const denied = statements.find(({ effect }) => effect === 'Deny');
@@ -61,11 +60,11 @@ function strongest(statements: readonly Statement[]): Decision {
   return { effect: statements.length > 0 ? 'allow' : 'none' };
 }
 
-function applies(statement: Statement, { action, resource, context }: Question): boolean {
+function applies(statement: Statement, question: Question): boolean {
   return (
-    actionFits(statement, action) &&
-    resourceFits(statement, resource) &&
-    conditionsHold(statement.conditions, context)
+    actionFits(statement, question.action) &&
+    resourceFits(statement, question) &&
+    conditionsHold(statement.conditions, question.context, statement.variables)
   );
 }
 
@@ -74,24 +73,34 @@ function actionFits({ actions, notActions }: Statement, action: string): boolean
   return !(notActions ?? []).some((pattern) => matchesAction(pattern, action));
 }
 
-function resourceFits({ resources, notResources }: Statement, resource: string): boolean {
-  if (resources) return resources.some((pattern) => matchesPattern(pattern, resource));
-  if (notResources) return !notResources.some((pattern) => matchesPattern(pattern, resource));
+function resourceFits(
+  { resources, notResources, variables }: Statement,
+  { resource, context }: Question,
+): boolean {
+  const fits = (pattern: string): boolean => {
+    if (!pattern.includes('${')) return matchesPattern(pattern, resource);
+    const filled = variables ? substitute(pattern, knownKeys(context)) : escapeWildcards(pattern);
+    return filled !== undefined && matchesPattern(filled, resource);
+  };
+  if (resources) return resources.some(fits);
+  if (notResources) return !notResources.some(fits);
   return true; // trust policies name no resource
 }
 
-function principalMatch(
-  { principals, notPrincipals }: Statement,
-  caller: Caller,
-): 'direct' | 'account' | 'no' {
-  if (notPrincipals) return namesCaller(notPrincipals, caller) === 'no' ? 'direct' : 'no';
+function principalMatch({ principals, notPrincipals }: Statement, caller: Caller): Match {
+  if (notPrincipals) return namesCaller(notPrincipals, caller) === 'no' ? 'allow-role' : 'no';
   return principals ? namesCaller(principals, caller) : 'no';
 }
 
-function namesCaller(principals: Principals, caller: Caller): 'direct' | 'account' | 'no' {
-  if (principals.anyone) return 'direct';
-  if (principals.aws.includes(caller.principalArn)) return 'direct';
-  if (caller.roleArn !== undefined && principals.aws.includes(caller.roleArn)) return 'direct';
+type Match = 'allow-itself' | 'allow-role' | 'allow-account' | 'no';
+
+function namesCaller(principals: Principals, caller: Caller): Match {
+  if (caller.service !== undefined) {
+    return principals.anyone || principals.services.includes(caller.service) ? 'allow-itself' : 'no';
+  }
+  if (principals.aws.includes(caller.principalArn)) return 'allow-itself';
+  if (principals.anyone) return 'allow-role';
+  if (caller.roleArn !== undefined && principals.aws.includes(caller.roleArn)) return 'allow-role';
   const account = [caller.accountId, `arn:aws:iam::${caller.accountId}:root`];
-  return principals.aws.some((name) => account.includes(name)) ? 'account' : 'no';
+  return principals.aws.some((name) => account.includes(name)) ? 'allow-account' : 'no';
 }

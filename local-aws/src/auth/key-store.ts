@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Table } from '../platform.ts';
+import type { SessionFacts } from '../wire/handlers.ts';
 
 export interface AccountSpec {
   /** Twelve digits. */
@@ -12,7 +13,7 @@ export interface AccessKey {
   readonly secretAccessKey: string;
 }
 
-/** Everything known about one access key: an account's administrator, or one session of a role. */
+/** Everything known about one access key: of an account's administrator, of a user, or of one session. */
 export interface Credential extends AccessKey {
   readonly accountId: string;
   readonly principalArn: string;
@@ -22,6 +23,11 @@ export interface Credential extends AccessKey {
   readonly expiresAt?: string;
   readonly sessionPolicy?: string;
   readonly roleArn?: string;
+  readonly session?: SessionFacts;
+  /** A user's key that was switched off; absent means active. */
+  readonly inactive?: boolean;
+  /** Of users' keys. */
+  readonly createdAt?: string;
 }
 
 export interface KeyStore {
@@ -29,6 +35,14 @@ export interface KeyStore {
   addSession(
     session: Omit<Credential, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'> & { expiresAt: string },
   ): Promise<Credential & { sessionToken: string }>;
+  /** A user's long-term key. */
+  addUserKey(accountId: string, principalArn: string, createdAt: string): Promise<Credential>;
+  /** Long-term keys of a user, oldest first. */
+  keysOf(principalArn: string): Credential[];
+  put(credential: Credential): Promise<void>;
+  remove(accessKeyId: string): Promise<void>;
+  /** Lets sessions end at once (all, or one role's); resolves to how many. Their callers hear ExpiredToken. */
+  expireSessions(realNow: Date, roleArn?: string): Promise<number>;
   /** Makes an administrator for each account that has none; existing keys stay as they are. */
   ensureAccounts(accounts: readonly AccountSpec[]): Promise<void>;
   readonly accounts: () => (AccountSpec & { key: AccessKey })[];
@@ -54,6 +68,28 @@ export function createKeyStore(credentials: Table<Credential>, accounts: Table<A
       };
       await credentials.put(credential.accessKeyId, credential);
       return credential;
+    },
+    async addUserKey(accountId, principalArn, createdAt) {
+      const credential = { ...newKey('AKIA'), accountId, principalArn, createdAt };
+      await credentials.put(credential.accessKeyId, credential);
+      return credential;
+    },
+    keysOf: (principalArn) =>
+      [...credentials.values()].filter(
+        (credential) => credential.principalArn === principalArn && credential.sessionToken === undefined,
+      ),
+    put: (credential) => credentials.put(credential.accessKeyId, credential),
+    remove: (accessKeyId) => credentials.remove(accessKeyId),
+    async expireSessions(realNow, roleArn) {
+      const now = realNow.toISOString();
+      const living = [...credentials.values()].filter(
+        ({ expiresAt, roleArn: role }) =>
+          expiresAt !== undefined && expiresAt > now && (roleArn === undefined || role === roleArn),
+      );
+      await Promise.all(
+        living.map((session) => credentials.put(session.accessKeyId, { ...session, expiresAt: now })),
+      );
+      return living.length;
     },
     async ensureAccounts(wanted) {
       for (const { id, name } of wanted) {

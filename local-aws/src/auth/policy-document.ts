@@ -11,6 +11,8 @@ export interface Statement {
   readonly notPrincipals: Principals | undefined;
   /** operator → key → values */
   readonly conditions: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  /** Policy variables exist since version 2012-10-17; in older documents `${…}` is plain text. */
+  readonly variables: boolean;
 }
 
 export interface Principals {
@@ -41,8 +43,21 @@ const MEMBERS = new Set([
   'Condition',
 ]);
 
+const parsed = new Map<string, Statement[]>();
+
 /** Parses and checks a policy. What the evaluator does not understand is refused here, so that it is never ignored. */
 export function parsePolicy(text: string, kind: PolicyKind): Statement[] {
+  const key = `${kind} ${text}`;
+  let statements = parsed.get(key);
+  if (!statements) {
+    statements = parseDocument(text, kind);
+    if (parsed.size > 2000) parsed.clear();
+    parsed.set(key, statements);
+  }
+  return statements;
+}
+
+function parseDocument(text: string, kind: PolicyKind): Statement[] {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -54,11 +69,19 @@ export function parsePolicy(text: string, kind: PolicyKind): Statement[] {
   if (typeof document !== 'object' || document === null || !('Statement' in document)) {
     throw new PolicyRefused('The policy has no Statement.');
   }
+  const version = 'Version' in document ? document.Version : '2008-10-17';
+  if (version !== '2012-10-17' && version !== '2008-10-17')
+    throw new PolicyRefused(`Version must be 2012-10-17 or 2008-10-17, not ${String(version)}.`);
   const list = Array.isArray(document.Statement) ? (document.Statement as unknown[]) : [document.Statement];
-  return list.map((statement) => parseStatement(statement, kind));
+  const statements = list.map((statement) => parseStatement(statement, kind, version === '2012-10-17'));
+  const sids = statements.flatMap(({ sid }) => sid ?? []);
+  const twice = sids.find((sid, index) => sids.indexOf(sid) !== index);
+  if (twice !== undefined)
+    throw new PolicyRefused(`Statement IDs (SID) in a single policy must be unique: ${twice}.`);
+  return statements;
 }
 
-function parseStatement(value: unknown, kind: PolicyKind): Statement {
+function parseStatement(value: unknown, kind: PolicyKind, variables: boolean): Statement {
   if (typeof value !== 'object' || value === null) throw new PolicyRefused('A Statement must be an object.');
   const raw = value as Record<string, unknown>;
   for (const name of Object.keys(raw))
@@ -75,6 +98,7 @@ function parseStatement(value: unknown, kind: PolicyKind): Statement {
     principals: principals(raw['Principal']),
     notPrincipals: principals(raw['NotPrincipal']),
     conditions: conditions(raw['Condition']),
+    variables,
   };
   if (!statement.actions === !statement.notActions)
     throw new PolicyRefused('A Statement needs Action or NotAction.');
@@ -105,6 +129,9 @@ function principals(value: unknown): Principals | undefined {
     if (name !== 'AWS' && name !== 'Service')
       throw new PolicyRefused(`Principals of the kind ${name} are not supported here.`);
   const aws = strings(raw['AWS'], 'Principal.AWS') ?? [];
+  for (const name of aws)
+    if (!/^(\*|\d{12}|arn:aws:(iam|sts)::\d{12}:[^*?]+|A(IDA|ROA)[A-Z0-9]+)$/.test(name))
+      throw new PolicyRefused(`Invalid principal in policy: "AWS":"${name}"`);
   return { anyone: aws.includes('*'), aws, services: strings(raw['Service'], 'Principal.Service') ?? [] };
 }
 

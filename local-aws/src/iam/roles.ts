@@ -1,21 +1,18 @@
 import type { RoleAccess, Table } from '../platform.ts';
+import { ORGANIZATION_ID } from '../auth/organization.ts';
 import type { Call } from '../wire/handlers.ts';
-import { parsePolicy, type Statement } from '../auth/policy-document.ts';
-import { trustsService } from '../auth/evaluate.ts';
+import { evaluateResource } from '../auth/evaluate.ts';
+import { parsePolicy } from '../auth/policy-document.ts';
+import type { PolicyHolder } from './users.ts';
 
-export interface RoleRecord {
-  readonly accountId: string;
-  readonly name: string;
-  readonly path: string;
-  readonly arn: string;
+export interface RoleRecord extends PolicyHolder {
   readonly roleId: string;
-  readonly createdAt: string;
   readonly description: string | undefined;
   readonly maxSessionSeconds: number;
   /** JSON text as given. */
   readonly trustPolicy: string;
-  /** Inline policies by name, JSON text as given. */
-  readonly policies: Readonly<Record<string, string>>;
+  /** ARN of the managed policy that bounds it. */
+  readonly boundary?: string | undefined;
   readonly tags: readonly { readonly Key: string; readonly Value: string }[];
 }
 
@@ -26,21 +23,9 @@ export interface RoleBook {
   list(accountId: string): RoleRecord[];
   put(role: RoleRecord): Promise<void>;
   remove(role: RoleRecord): Promise<void>;
-  /** Parsed inline policies; cached until the role changes. */
-  identityPolicies(role: RoleRecord): Statement[][];
-  trust(role: RoleRecord): Statement[];
 }
 
 export function createRoleBook(table: Table<RoleRecord>): RoleBook {
-  const parsed = new WeakMap<RoleRecord, { identity: Statement[][]; trust: Statement[] }>();
-  const parse = (role: RoleRecord) => {
-    let found = parsed.get(role);
-    if (!found) {
-      const identity = Object.values(role.policies).map((text) => parsePolicy(text, 'identity'));
-      parsed.set(role, (found = { identity, trust: parsePolicy(role.trustPolicy, 'trust') }));
-    }
-    return found;
-  };
   const find = (accountId: string, name: string) => table.get(`${accountId}/${name}`);
   return {
     find,
@@ -52,8 +37,6 @@ export function createRoleBook(table: Table<RoleRecord>): RoleBook {
     list: (accountId) => [...table.values()].filter((role) => role.accountId === accountId),
     put: (role) => table.put(`${role.accountId}/${role.name}`, role),
     remove: (role) => table.remove(`${role.accountId}/${role.name}`),
-    identityPolicies: (role) => parse(role).identity,
-    trust: (role) => parse(role).trust,
   };
 }
 
@@ -70,11 +53,21 @@ export function splitSessionArn(
   return match ? { accountId: match[1] ?? '', name: match[2] ?? '', session: match[3] ?? '' } : undefined;
 }
 
+/** What the service works on, when it is not said: something of this service, account and region. */
+function sourceOf({ accountId, region }: Call, service: string): string {
+  const name =
+    service
+      .replace(/\.amazonaws\.com$/, '')
+      .split('.')
+      .at(-1) ?? service;
+  return `arn:aws:${name}:${region}:${accountId}:*`;
+}
+
 type Authorize = (call: Call, action: string, resource: string, context?: Record<string, string>) => void;
 
 export function createRoleAccess(roles: RoleBook, authorize: Authorize): RoleAccess {
   return {
-    passable(call, roleArn, service) {
+    passable(call, roleArn, service, sourceArn) {
       const role = roles.byArn(roleArn);
       if (!role) return { ok: false, reason: `The role ${roleArn} does not exist.` };
       if (role.accountId !== call.accountId)
@@ -84,7 +77,17 @@ export function createRoleAccess(roles: RoleBook, authorize: Authorize): RoleAcc
       } catch (err) {
         return { ok: false, reason: err instanceof Error ? err.message : 'iam:PassRole is denied.' };
       }
-      if (!trustsService(roles.trust(role), service, 'sts:AssumeRole')) {
+      // A service says for whom it works: trust policies keep it from being confused about that.
+      const context = {
+        'aws:SourceAccount': call.accountId,
+        'aws:SourceArn': sourceArn ?? sourceOf(call, service),
+        'aws:SourceOrgID': ORGANIZATION_ID,
+      };
+      const question = { action: 'sts:AssumeRole', resource: roleArn, context };
+      const caller = { accountId: call.accountId, principalArn: service, roleArn: undefined, service };
+      if (
+        evaluateResource(parsePolicy(role.trustPolicy, 'trust'), question, caller).effect !== 'allow-itself'
+      ) {
         return { ok: false, reason: `The role ${roleArn} does not trust ${service}.` };
       }
       return { ok: true };

@@ -1,26 +1,15 @@
 import * as STS from '@aws-sdk/client-sts';
-import type { Authorizer } from '../auth/authorize.ts';
-import { evaluateResource } from '../auth/evaluate.ts';
-import { administratorArn, type KeyStore } from '../auth/key-store.ts';
-import { parsePolicy, PolicyRefused } from '../auth/policy-document.ts';
-import { splitSessionArn, type RoleBook, type RoleRecord } from '../iam/roles.ts';
-import type { Clock, Events } from '../platform.ts';
 import { accessDenied, awsError, refuseMembers } from '../wire/errors.ts';
-import { defineService, type Call, type Service } from '../wire/handlers.ts';
+import { defineService, type Service } from '../wire/handlers.ts';
+import type { Identities } from '../iam/identities.ts';
+import { splitSessionArn } from '../iam/roles.ts';
+import { assumeRole, type StsParts } from './assume-role.ts';
 
-export interface StsParts {
-  readonly roles: RoleBook;
-  readonly keys: KeyStore;
-  readonly clock: Clock;
-  readonly events: Events;
-  readonly decide: Authorizer['decide'];
-}
+const USER_SESSION = { shortest: 900, longest: 129_600, usual: 43_200 } as const;
 
-/** A role assumed with a role's own credentials lasts an hour at most; asking for more is an error. */
-const CHAINED_LIMIT_SECONDS = 3600;
-
-/** Sessions of roles. Their expiry runs on the real clock, since clients compare it with theirs. */
-export function stsService(parts: StsParts): Service {
+/** Sessions of roles and users. Their expiry runs on the real clock, since clients compare it with theirs. */
+export function stsService(parts: StsParts & { readonly identities: Identities }): Service {
+  const { keys, clock, identities, limit } = parts;
   return defineService({
     name: 'sts',
     module: STS,
@@ -28,135 +17,61 @@ export function stsService(parts: StsParts): Service {
       AssumeRole: (input, call) => assumeRole(parts, input, call),
       async GetCallerIdentity(_input, call) {
         const session = splitSessionArn(call.principalArn);
-        const role = session ? parts.roles.find(session.accountId, session.name) : undefined;
-        const userId = session ? `${role?.roleId ?? 'AROAGONE'}:${session.session}` : `AIDA${call.accountId}`;
-        return { Account: call.accountId, Arn: call.principalArn, UserId: userId };
+        const gone = session ? `AROAGONE:${session.session}` : 'AIDAGONE';
+        return {
+          Account: call.accountId,
+          Arn: call.principalArn,
+          UserId: identities.of(call)?.userId ?? gone,
+        };
+      },
+      async GetSessionToken(input, call) {
+        refuseMembers('sts', 'GetSessionToken', input, ['SerialNumber', 'TokenCode']);
+        if (call.session || splitSessionArn(call.principalArn))
+          throw accessDenied('sts', 'Cannot call GetSessionToken with session credentials');
+        const seconds = input.DurationSeconds ?? USER_SESSION.usual;
+        if (seconds < USER_SESSION.shortest || seconds > USER_SESSION.longest)
+          throw awsError({
+            code: 'ValidationError',
+            status: 400,
+            message: `1 validation error detected: Value '${seconds}' at 'durationSeconds' failed to satisfy constraint: Member must have value between ${USER_SESSION.shortest} and ${USER_SESSION.longest}`,
+          });
+        const now = clock.real().getTime();
+        const lives = Math.min(seconds, limit.seconds());
+        const expiresAt = new Date(Math.floor(now / 1000 + lives) * 1000);
+        const session = await keys.addSession({
+          accountId: call.accountId,
+          principalArn: call.principalArn,
+          expiresAt: expiresAt.toISOString(),
+          session: {
+            ...{ policyArns: [], tags: [], transitiveTagKeys: [], sourceIdentity: undefined },
+            issuedAt: new Date(now).toISOString(),
+          },
+        });
+        return { Credentials: credentialsOf(session, expiresAt) };
+      },
+      async GetAccessKeyInfo({ AccessKeyId = '' }, call) {
+        const known = keys.find(AccessKeyId);
+        parts.authorizer.authorize(call, 'sts:GetAccessKeyInfo', '*');
+        if (!known)
+          throw awsError({
+            code: 'ValidationError',
+            status: 400,
+            message: `The access key '${AccessKeyId}' is unknown to local-aws, so its account is, too.`,
+          });
+        return { Account: known.accountId };
       },
     },
   });
 }
 
-async function assumeRole(
-  parts: StsParts,
-  input: STS.AssumeRoleCommandInput,
-  call: Call,
-): Promise<Omit<STS.AssumeRoleCommandOutput, '$metadata'>> {
-  refuseMembers('sts', 'AssumeRole', input, [
-    'PolicyArns',
-    'SerialNumber',
-    'TokenCode',
-    'ProvidedContexts',
-    'Tags',
-    'TransitiveTagKeys',
-  ]);
-  const { RoleArn = '', RoleSessionName = '', ExternalId, Policy, SourceIdentity } = input;
-  if (!/^[\w+=,.@-]{2,64}$/.test(RoleSessionName))
-    throw invalid(`RoleSessionName '${RoleSessionName}' must be 2 to 64 characters of [\\w+=,.@-].`);
-  if (Policy !== undefined) checkSessionPolicy(Policy);
-  const role = parts.roles.byArn(RoleArn);
-  const context = {
-    ...(ExternalId === undefined ? {} : { 'sts:ExternalId': ExternalId }),
-    'sts:RoleSessionName': RoleSessionName,
-    ...(SourceIdentity === undefined ? {} : { 'sts:SourceIdentity': SourceIdentity }),
-  };
-  const why = refusal(parts, role, RoleArn, call, context);
-  const { service, operation, accountId, region, principalArn, requestId } = call;
-  const entry = {
-    service,
-    operation,
-    accountId,
-    region,
-    principalArn,
-    requestId,
-    action: 'sts:AssumeRole',
-    resource: RoleArn,
-  };
-  parts.events.record({ ...entry, kind: why === undefined ? 'allowed' : 'denied', detail: why });
-  if (!role || why !== undefined) {
-    throw accessDenied(
-      'sts',
-      `User: ${call.principalArn} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
-    );
-  }
-  const seconds = duration(input.DurationSeconds, role, splitSessionArn(call.principalArn) !== undefined);
-  const expiresAt = new Date(Math.floor(parts.clock.real().getTime() / 1000 + seconds) * 1000);
-  const sessionArn = `arn:aws:sts::${role.accountId}:assumed-role/${role.name}/${RoleSessionName}`;
-  const session = await parts.keys.addSession({
-    accountId: role.accountId,
-    principalArn: sessionArn,
-    roleArn: role.arn,
-    expiresAt: expiresAt.toISOString(),
-    ...(Policy === undefined ? {} : { sessionPolicy: Policy }),
-  });
+function credentialsOf(
+  session: { accessKeyId: string; secretAccessKey: string; sessionToken: string },
+  expiresAt: Date,
+): STS.Credentials {
   return {
-    Credentials: {
-      AccessKeyId: session.accessKeyId,
-      SecretAccessKey: session.secretAccessKey,
-      SessionToken: session.sessionToken,
-      Expiration: expiresAt,
-    },
-    AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${RoleSessionName}`, Arn: sessionArn },
-    ...(SourceIdentity === undefined ? {} : { SourceIdentity }),
+    AccessKeyId: session.accessKeyId,
+    SecretAccessKey: session.secretAccessKey,
+    SessionToken: session.sessionToken,
+    Expiration: expiresAt,
   };
-}
-
-/** Why the caller may not assume the role; undefined when it may. */
-function refusal(
-  parts: StsParts,
-  role: RoleRecord | undefined,
-  roleArn: string,
-  call: Call,
-  context: Record<string, string>,
-): string | undefined {
-  if (!role) return 'no such role';
-  const session = splitSessionArn(call.principalArn);
-  const caller = {
-    accountId: call.accountId,
-    principalArn: call.principalArn,
-    roleArn: session ? `arn:aws:iam::${session.accountId}:role/${session.name}` : undefined,
-  };
-  const now = parts.clock.now();
-  const standard = {
-    'aws:PrincipalArn': caller.roleArn ?? call.principalArn,
-    'aws:PrincipalAccount': call.accountId,
-    'aws:SourceIp': call.sourceIp,
-    'aws:CurrentTime': now.toISOString(),
-    'aws:SecureTransport': 'true',
-  };
-  const question = { action: 'sts:AssumeRole', resource: roleArn, context: { ...standard, ...context } };
-  const trust = evaluateResource(parts.roles.trust(role), question, caller);
-  if (trust.effect === 'deny') return 'explicit deny in the trust policy';
-  if (trust.effect === 'none')
-    return 'the trust policy does not allow this caller (principal or condition, e.g. external id)';
-  // Named itself in the same account, the trust policy suffices; through its account, the caller needs sts:AssumeRole, too.
-  const needsIdentity = trust.effect === 'allow-account' || role.accountId !== call.accountId;
-  if (!needsIdentity || call.principalArn === administratorArn(call.accountId)) return undefined;
-  const own = parts.decide(call, 'sts:AssumeRole', roleArn, context, { ownerAccountId: call.accountId });
-  return own.allowed ? undefined : own.why;
-}
-
-function duration(asked: number | undefined, role: RoleRecord, chained: boolean): number {
-  const seconds = asked ?? 3600;
-  if (seconds < 900) throw invalid('DurationSeconds must be at least 900.');
-  if (chained && seconds > CHAINED_LIMIT_SECONDS) {
-    throw invalid(
-      'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
-    );
-  }
-  if (seconds > role.maxSessionSeconds)
-    throw invalid('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.');
-  return seconds;
-}
-
-function checkSessionPolicy(text: string): void {
-  try {
-    parsePolicy(text, 'identity');
-  } catch (err) {
-    if (!(err instanceof PolicyRefused)) throw err;
-    throw new STS.MalformedPolicyDocumentException({ message: err.message, $metadata: {} });
-  }
-}
-
-function invalid(message: string): Error {
-  return awsError({ code: 'ValidationError', status: 400, message });
 }

@@ -35,13 +35,14 @@ export function awsError(spec: AwsErrorSpec): AwsError {
 
 /** Query, EC2 and S3 say AccessDenied; the JSON services have their own spelling and status. */
 export function accessDenied(service: string, message: string): AwsError {
-  if (service === 'kms' || service === 'secretsmanager') {
+  if (['kms', 'secretsmanager', 'cloudtrail', 'tagging'].includes(service)) {
     return new AwsError({ code: 'AccessDeniedException', status: 400, message, service });
   }
   if (service === 'backup')
     return new AwsError({ code: 'AccessDeniedException', status: 403, message, service });
   if (service === 'ec2')
     return new AwsError({ code: 'UnauthorizedOperation', status: 403, message, service });
+  if (service === 'sns') return new AwsError({ code: 'AuthorizationError', status: 403, message, service });
   return new AwsError({ code: 'AccessDenied', status: 403, message, service });
 }
 
@@ -63,4 +64,19 @@ export function refuseMembers(
     if (value !== undefined && value !== null && value !== false)
       throw notImplemented(service, `${operation} with ${name}`);
   }
+}
+
+/** Refuses every input member but these: what a handler does not know must not be ignored. */
+export function refuseOthers(
+  service: string,
+  operation: string,
+  input: object,
+  known: readonly string[],
+): void {
+  refuseMembers(
+    service,
+    operation,
+    input,
+    Object.keys(input).filter((name) => !known.includes(name)),
+  );
 }

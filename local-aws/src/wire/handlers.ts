@@ -16,8 +16,19 @@ export interface Call {
   readonly operation: string;
   /** Inline session policy (JSON) given to AssumeRole; permissions are the intersection with the role's. */
   readonly sessionPolicy?: string | undefined;
-  /** Present when the credentials came from AssumeRole. */
   readonly accessKeyId?: string | undefined;
+  /** What else the session carries; absent for users and for services that work in a role's name. */
+  readonly session?: SessionFacts | undefined;
+}
+
+export interface SessionFacts {
+  /** Managed policies given to AssumeRole: they and the inline one together are the session's policies. */
+  readonly policyArns: readonly string[];
+  readonly tags: readonly { readonly Key: string; readonly Value: string }[];
+  readonly transitiveTagKeys: readonly string[];
+  readonly sourceIdentity: string | undefined;
+  /** RFC 3339. */
+  readonly issuedAt: string;
 }
 
 /** The SDK's command classes are recognised by their suffix; input and output types are read off them. */
