@@ -2,7 +2,7 @@ import * as S3 from '@aws-sdk/client-s3';
 import { join } from 'node:path';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { Platform } from '../platform.ts';
-import { defineService, type Service } from '../wire/handlers.ts';
+import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
 import { S3Access, type S3Parts } from './access.ts';
 import { createBlobStore } from './blobs.ts';
 import { bucketHandlers } from './bucket-handlers.ts';
@@ -16,8 +16,14 @@ import { objectHandlers } from './object-handlers.ts';
 import type { BucketRecord, PartRecord, UploadRecord, Version } from './records.ts';
 import { S3Store } from './store.ts';
 
+/** S3, and what AWS Backup needs of it. */
+export interface S3Service extends Service {
+  readonly store: S3Store;
+  readonly operations: Handlers<typeof S3>;
+}
+
 /** S3 as far as evidence and archives need it: versions, Object Lock, conditional writes, checksums, multipart. */
-export async function s3Service(platform: Platform, authorizer: Authorizer): Promise<Service> {
+export async function s3Service(platform: Platform, authorizer: Authorizer): Promise<S3Service> {
   const tables = {
     buckets: platform.table<BucketRecord>('s3/buckets'),
     versions: platform.table<Version>('s3/versions'),
@@ -29,18 +35,15 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
   const parts: S3Parts = { store, clock: platform.clock, keys: platform.keys, authorizer };
   const access = new S3Access(parts);
   platform.admin.status('s3', () => ({ buckets: store.buckets.size }));
-  return defineService({
-    name: 's3',
-    module: S3,
-    handlers: {
-      ...bucketHandlers(parts, access),
-      ...configurationHandlers(parts, access),
-      ...objectHandlers(parts, access),
-      ...copyHandlers(parts, access),
-      ...deleteHandlers(parts, access),
-      ...lockHandlers(parts, access),
-      ...listingHandlers(parts, access),
-      ...multipartHandlers(parts, access),
-    },
-  });
+  const operations: Handlers<typeof S3> = {
+    ...bucketHandlers(parts, access),
+    ...configurationHandlers(parts, access),
+    ...objectHandlers(parts, access),
+    ...copyHandlers(parts, access),
+    ...deleteHandlers(parts, access),
+    ...lockHandlers(parts, access),
+    ...listingHandlers(parts, access),
+    ...multipartHandlers(parts, access),
+  };
+  return { ...defineService({ name: 's3', module: S3, handlers: operations }), operations, store };
 }
