@@ -118,15 +118,16 @@ async function createServices(
   const { clock, events, keys } = platform;
   const { authorize } = authorizer;
   const rds = await createRds(platform, { binDir });
+  const s3 = await s3Service(platform, authorizer);
   const services = [
     stsService({ ...iam, keys: keyStore, events, limit: sessionLimit }),
     iamService(iam),
-    kmsService({ ring, clock, authorize }),
+    kmsService({ ring, clock, authorizer }),
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),
-    await s3Service(platform, authorizer),
+    s3,
     rds.service,
-    await createBackup(platform, rds),
+    await createBackup(platform, { rds, s3 }),
   ];
   return { services, caBundle: rds.caBundle };
 }

@@ -144,17 +144,17 @@ test('a governance lock protects too, but can be taken away by who may', async (
 
 test('a legal hold keeps a point past its date, names it, and lets it go when it is cancelled', async () => {
   const kept = await point('held', 5);
-  const { LegalHoldId, Status } = await home.backup.createLegalHold({
+  const request = {
     ...{ Title: 'inquiry 7', Description: 'all of shop', IdempotencyToken: 'hold-7' },
     RecoveryPointSelection: { VaultNames: ['held'], ResourceIdentifiers: [shop.DBInstanceArn!] },
-  });
+  };
+  const { LegalHoldId, Status } = await home.backup.createLegalHold(request);
   expect(Status).toBe('CREATING');
-  const again = await home.backup.createLegalHold({
-    Title: 'inquiry 7',
-    Description: 'all of shop',
-    IdempotencyToken: 'hold-7',
-  });
+  const again = await home.backup.createLegalHold(request);
   expect(again.LegalHoldId).toBe(LegalHoldId);
+  await expect(home.backup.createLegalHold({ ...request, Title: 'another' })).rejects.toEqual(
+    named('InvalidParameterValueException'),
+  );
   await eventually('active', async () =>
     (await home.backup.getLegalHold({ LegalHoldId: LegalHoldId! })).Status === 'ACTIVE' ? true : undefined,
   );

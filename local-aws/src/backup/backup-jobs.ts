@@ -1,32 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keyOf as rdsKey, parseRdsArn, rdsArn } from '../rds/names.ts';
-import type { InstanceRecord, SnapshotRecord } from '../rds/records.ts';
-import { tagContext } from '../rds/tags.ts';
 import type { BackupContext } from './context.ts';
 import { TYPICAL } from './durations.ts';
 import { JobFailure } from './faults.ts';
+import type { JobFacts } from './job-points.ts';
 import { JobRunner } from './job-runner.ts';
+import type { Outcome, Resource, ResourceKind } from './kinds/kind.ts';
 import { requireRetention } from './locks.ts';
 import { keyOf } from './names.ts';
+import { tellBackup } from './happenings.ts';
 import type { BackupJobRecord, PointRecord, VaultRecord } from './records.ts';
-import { requireOutsideWindows } from './windows.ts';
 
-const READY = new Set(['available', 'storage-optimization']);
-const UNFINISHED = new Set(['CREATED', 'PENDING', 'RUNNING']);
+const NOT_STARTED = new Set(['CREATED', 'PENDING']);
 /** Even when AWS's waits are scaled to nothing. */
 const SHORTEST_RETRY_MS = 50;
 
-/** Backup jobs: CREATED, RUNNING, then COMPLETED or one of the sad ends. */
+/** Backup jobs: CREATED, PENDING, RUNNING, then COMPLETED or one of the sad ends. */
 export class BackupJobs {
   readonly #context: BackupContext;
   readonly #runner: JobRunner<BackupJobRecord>;
+  /** Called when a job is complete: its plan's copies begin. */
+  onCompleted: (job: BackupJobRecord) => Promise<void> = () => Promise.resolve();
 
   constructor(context: BackupContext) {
     this.#context = context;
-    const { platform, store } = context;
-    this.#runner = new JobRunner(platform, store.backupJobs, (statusMessage) => ({
-      ...{ state: 'FAILED', statusMessage, completedAt: store.now() },
-    }));
+    const { platform, store, hook } = context;
+    this.#runner = new JobRunner(platform, store.backupJobs, {
+      hook,
+      failed: (statusMessage) => ({ state: 'FAILED', statusMessage, completedAt: store.now() }),
+      onFailed: (job) => tellBackup(context, job),
+    });
   }
 
   start(job: BackupJobRecord): void {
@@ -35,72 +37,86 @@ export class BackupJobs {
   }
 
   resume(): void {
-    for (const job of this.#context.store.backupJobs.values()) if (UNFINISHED.has(job.state)) this.start(job);
+    for (const job of this.#context.store.backupJobs.values())
+      if (NOT_STARTED.has(job.state) || job.state === 'RUNNING') this.start(job);
   }
 
   /** Stops a job that is not over; what it made so far goes away. */
   async stop(job: BackupJobRecord): Promise<void> {
     const key = keyOf(job, job.id);
-    const { store, rds } = this.#context;
     await this.#runner.patch(key, { state: 'ABORTING' });
-    this.#runner.stop(key);
-    if (job.pointArn !== undefined) {
-      await store.points.remove(job.pointArn);
-      rds.snapshots.remove(rdsKey(job, snapshotId(job)));
+    await this.#giveUp(key, { state: 'ABORTED', statusMessage: 'The backup job was stopped by a user.' });
+  }
+
+  /** Ends jobs whose start window or completion window is over. */
+  async expire(): Promise<void> {
+    const { store } = this.#context;
+    const now = store.now();
+    for (const job of [...store.backupJobs.values()]) {
+      if (NOT_STARTED.has(job.state) && job.startBy <= now)
+        await this.#giveUp(keyOf(job, job.id), { state: 'EXPIRED', statusMessage: notStarted(job) });
+      else if (job.state === 'RUNNING' && job.completeBy <= now)
+        await this.#giveUp(keyOf(job, job.id), {
+          state: 'EXPIRED',
+          statusMessage: 'Backup job expired before completion.',
+        });
     }
-    const statusMessage = 'The backup job was stopped by a user.';
-    await this.#runner.patch(key, { state: 'ABORTED', statusMessage, completedAt: store.now() });
+  }
+
+  async #giveUp(key: string, end: Pick<BackupJobRecord, 'state' | 'statusMessage'>): Promise<void> {
+    const { store, kinds } = this.#context;
+    this.#runner.stop(key);
+    const job = await this.#runner.patch(key, { ...end, completedAt: store.now() });
+    if (!job) return;
+    if (job.pointArn !== undefined) {
+      const point = store.points.get(job.pointArn);
+      await store.points.remove(job.pointArn);
+      if (point) await kinds.must(job.resourceArn).discard(point);
+    }
+    tellBackup(this.#context, job);
   }
 
   async #drive(key: string, signal: AbortSignal): Promise<void> {
-    const { store, platform, rds } = this.#context;
+    const { store, platform, kinds } = this.#context;
     const job = store.backupJobs.get(key);
     if (!job) return;
-    if (job.state === 'RUNNING') return this.#finish(key, job, signal); // taken up after a crash
+    const kind = kinds.must(job.resourceArn);
+    if (job.state === 'RUNNING') return this.#finish(key, kind, signal); // taken up after a crash
     await platform.pace.take('backup.queue', { typicalSeconds: TYPICAL.backupQueue, signal });
-    const instance = await this.#whenReady(key, job, signal);
-    if (!instance) return;
+    await this.#runner.at('backup.job.created', factsOf(job), signal);
+    await this.#whenReady(key, kind, signal);
+    await this.#runner.patch(key, { state: 'PENDING', statusMessage: undefined });
+    await platform.pace.take('backup.pending', { typicalSeconds: TYPICAL.backupPending, signal });
+    await this.#runner.at('backup.job.start', factsOf(job), signal);
+    const resource = await this.#whenReady(key, kind, signal);
     const vault = store.vault(job, job.vaultName);
     if (!vault) throw new JobFailure(`Backup vault ${job.vaultName} no longer exists.`);
     requireRetention(vault, job.lifecycle);
-    requireOutsideWindows(instance, platform.clock.now());
-    this.#requireRights(job, instance);
-    const point = this.#pointOf(job, vault, instance);
-    const id = snapshotId(job);
-    const tags = Object.entries(point.tags).map(([Key, Value]) => ({ Key, Value }));
-    // Nothing may come between the look at the instance's status and the begin of the snapshot.
-    const taken = rds.snapshots.take(instance, { id, type: 'awsbackup', tags });
-    await Promise.all([
-      taken,
+    const call = platform.roles.callAs(job.iamRoleArn, job.region, 'backup', 'StartBackupJob');
+    if (!call) throw new JobFailure(`IAM Role ${job.iamRoleArn} no longer exists.`);
+    kind.requireBackup(job, resource, call, platform.clock.now());
+    const point = this.#pointOf(job, vault, kind, resource);
+    // Nothing may come between the look at the resource's state and the begin of the backup.
+    const begun = kind.backUp(job, point);
+    const initiatedAt = store.now();
+    const [, , running] = await Promise.all([
+      begun,
       store.points.put(point.arn, point),
-      this.#runner.patch(key, {
-        state: 'RUNNING',
-        initiatedAt: store.now(),
-        pointArn: point.arn,
-        statusMessage: undefined,
-      }),
+      this.#runner.patch(key, { state: 'RUNNING', initiatedAt, pointArn: point.arn }),
     ]);
-    await this.#finish(key, job, signal);
+    if (running) tellBackup(this.#context, running);
+    await this.#finish(key, kind, signal);
   }
 
-  /** Waits like AWS: a job that cannot start yet is tried again until its start window ends. */
-  async #whenReady(
-    key: string,
-    job: BackupJobRecord,
-    signal: AbortSignal,
-  ): Promise<InstanceRecord | undefined> {
+  /** Waits like AWS: a job that cannot start yet is tried again until its start window ends, see `expire`. */
+  async #whenReady(key: string, kind: ResourceKind, signal: AbortSignal): Promise<Resource> {
     const { store, platform } = this.#context;
     for (;;) {
-      const instance = this.#instance(job.resourceArn);
-      if (!instance) throw new JobFailure(`The resource ${job.resourceArn} does not exist.`);
-      if (READY.has(instance.status)) return instance;
-      const statusMessage = `DB instance ${instance.id} is ${instance.status}; the job waits for it to become available.`;
-      if (store.now() >= job.startBy) {
-        const message = `Backup job did not start before its start window ended: ${statusMessage}`;
-        await this.#runner.patch(key, { state: 'EXPIRED', statusMessage: message, completedAt: store.now() });
-        return undefined;
-      }
-      await this.#runner.patch(key, { statusMessage });
+      const job = store.backupJobs.get(key);
+      const resource = job && kind.find(job.resourceArn);
+      if (!job || !resource) throw new JobFailure(`The resource ${job?.resourceArn ?? ''} does not exist.`);
+      if (resource.busy === undefined) return resource;
+      await this.#runner.patch(key, { statusMessage: resource.busy });
       await Promise.all([
         platform.pace.take('backup.retry', { typicalSeconds: TYPICAL.retry, signal }),
         sleep(SHORTEST_RETRY_MS, undefined, { signal }),
@@ -108,76 +124,65 @@ export class BackupJobs {
     }
   }
 
-  async #finish(key: string, job: BackupJobRecord, signal: AbortSignal): Promise<void> {
-    const { store, rds } = this.#context;
-    const snapshotKey = rdsKey(job, snapshotId(job));
-    const snapshot = await rds.snapshots.settled(snapshotKey, signal);
-    const arn = rdsArn(job, 'snapshot', snapshotId(job));
-    if (snapshot?.status !== 'available') {
-      await store.points.remove(arn);
-      if (snapshot) await rds.snapshots.removeNow(snapshotKey);
-      throw new JobFailure(snapshot?.failure ?? 'The snapshot was interrupted by an internal failure.');
+  async #finish(key: string, kind: ResourceKind, signal: AbortSignal): Promise<void> {
+    const { store } = this.#context;
+    const job = store.backupJobs.get(key);
+    if (!job) return;
+    const address = kind.address(job, job, 'job');
+    try {
+      await this.#runner.at('backup.job.running', factsOf(job), signal);
+      const outcome = await kind.settled(address, signal);
+      if (!outcome.ok) throw new JobFailure(outcome.failure);
+      const partial = await this.#runner.at('backup.job.finish', factsOf(job), signal);
+      await this.#complete(key, address.arn, outcome, partial);
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      await store.points.remove(address.arn);
+      await kind.discard(address);
+      throw cause;
     }
-    await this.#complete(arn, snapshot);
-    await this.#runner.patch(key, {
-      ...{ state: 'COMPLETED', completedAt: store.now(), percent: 100, bytes: snapshot.bytes },
-    });
   }
 
-  async #complete(arn: string, snapshot: SnapshotRecord): Promise<void> {
+  async #complete(
+    key: string,
+    arn: string,
+    { bytes, issue }: Extract<Outcome, { ok: true }>,
+    partial: string | undefined,
+  ): Promise<void> {
     const { store } = this.#context;
-    await store.patchPoint(arn, { status: 'COMPLETED', completedAt: store.now(), bytes: snapshot.bytes });
+    const completedAt = store.now();
+    const state = partial === undefined ? 'COMPLETED' : 'PARTIAL';
+    const statusMessage = partial ?? issue?.message;
+    await store.patchPoint(arn, { status: state, completedAt, bytes, statusMessage });
+    const job = await this.#runner.patch(key, { state, statusMessage, completedAt, percent: 100, bytes });
+    if (!job) return;
+    tellBackup(this.#context, job, issue);
+    if (state === 'COMPLETED') await this.onCompleted(job);
   }
 
-  #pointOf(job: BackupJobRecord, vault: VaultRecord, instance: InstanceRecord): PointRecord {
+  #pointOf(job: BackupJobRecord, vault: VaultRecord, kind: ResourceKind, resource: Resource): PointRecord {
     const { store } = this.#context;
-    const sourceTags = Object.fromEntries(instance.tags.map(({ Key, Value }) => [Key, Value]));
-    const { accountId, region } = job;
+    const { accountId, region, resourceArn } = job;
     return {
-      ...{
-        accountId,
-        region,
-        vaultName: vault.name,
-        resourceArn: job.resourceArn,
-        status: 'CREATING',
-        bytes: 0,
-      },
-      arn: rdsArn(job, 'snapshot', snapshotId(job)),
+      ...kind.address(job, job, 'job'),
+      ...{ accountId, region, vaultName: vault.name, resourceArn, status: 'CREATING', bytes: 0 },
       createdAt: store.now(),
       startedAt: store.now(),
-      snapshotKey: rdsKey(job, snapshotId(job)),
       lifecycle: job.lifecycle,
-      keyArn: instance.kmsKeyArn, // in the first vault RDS data keeps the database's key
+      keyArn: kind.fullyManaged ? vault.keyArn : resource.keyArn, // in the first vault RDS data keeps the database's key
       iamRoleArn: job.iamRoleArn,
-      tags: { ...sourceTags, ...job.tags },
-      sourceTags,
+      tags: { ...resource.tags, ...job.tags },
+      sourceTags: resource.tags,
+      createdBy: job.createdBy,
     };
-  }
-
-  #requireRights(job: BackupJobRecord, instance: InstanceRecord): void {
-    const { platform } = this.#context;
-    const call = platform.roles.callAs(job.iamRoleArn, job.region, 'backup', 'StartBackupJob');
-    if (!call) throw new JobFailure(`IAM Role ${job.iamRoleArn} no longer exists.`);
-    try {
-      platform.authorize(
-        call,
-        'rds:CreateDBSnapshot',
-        rdsArn(instance, 'db', instance.id),
-        tagContext([], instance.tags),
-      );
-      platform.authorize(call, 'rds:CreateDBSnapshot', rdsArn(job, 'snapshot', snapshotId(job)));
-    } catch (cause) {
-      throw new JobFailure(`Access denied: ${cause instanceof Error ? cause.message : String(cause)}`);
-    }
-  }
-
-  #instance(arn: string): InstanceRecord | undefined {
-    const parsed = parseRdsArn(arn);
-    return parsed?.kind === 'db' ? this.#context.rds.store.instance(parsed, parsed.id) : undefined;
   }
 }
 
-/** The form that AWS gives to snapshots of AWS Backup. */
-export function snapshotId(job: { id: string }): string {
-  return `awsbackup:job-${job.id.toLowerCase()}`;
+function notStarted({ statusMessage }: BackupJobRecord): string {
+  const said = 'Backup job could not start before its start window ended.';
+  return statusMessage === undefined ? said : `${said} ${statusMessage}`;
+}
+
+function factsOf({ accountId, region, id, resourceArn, vaultName }: BackupJobRecord): JobFacts {
+  return { accountId, region, id, resource: resourceArn, vault: vaultName };
 }

@@ -1,16 +1,20 @@
-import type { RdsContext } from '../rds/context.ts';
 import type { Platform } from '../platform.ts';
+import type { RdsContext } from '../rds/context.ts';
+import type { Behaviour } from './behaviour.ts';
+import type { JobHook } from './job-points.ts';
+import type { Kinds } from './kinds/kinds.ts';
+import type { Notifier } from './notifications.ts';
 import type { BackupStore } from './store.ts';
 
 /** What handlers and jobs work with. */
 export interface BackupContext {
   readonly platform: Platform;
   readonly store: BackupStore;
-  /** AWS Backup does its work through RDS. */
+  /** The types of resources that can be backed up. */
+  readonly kinds: Kinds;
+  /** For damage at rest, which is made in PostgreSQL's files. */
   readonly rds: RdsContext;
-  /**
-   * Whether one copy job may cross accounts and regions at once. AWS's older documents refuse it for RDS, the current ones
-   * allow it; refused here unless asked for, so that nobody relies on it unprobed.
-   */
-  readonly oneStepCopies: boolean;
+  readonly behaviour: Behaviour;
+  readonly notifier: Notifier;
+  readonly hook: JobHook;
 }

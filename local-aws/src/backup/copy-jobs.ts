@@ -1,34 +1,40 @@
-import { KeyNotUsable } from '../platform.ts';
-import { keyOf as rdsKey, rdsArn } from '../rds/names.ts';
-import type { Call } from '../wire/handlers.ts';
 import type { BackupContext } from './context.ts';
+import { requireCopyAllowed } from './copy-rules.ts';
 import { TYPICAL } from './durations.ts';
 import { JobFailure } from './faults.ts';
+import { tellCopy } from './happenings.ts';
+import type { JobFacts } from './job-points.ts';
 import { JobRunner } from './job-runner.ts';
-import { requireRetention } from './locks.ts';
+import type { ResourceKind } from './kinds/kind.ts';
+import { Slots } from './lanes.ts';
 import { keyOf, parseVaultArn, vaultArn } from './names.ts';
 import type { CopyJobRecord, PointRecord, VaultRecord } from './records.ts';
 
 const UNFINISHED = new Set(['CREATED', 'RUNNING']);
-const KEY_USES = ['kms:DescribeKey', 'kms:CreateGrant'];
 
 /** Copy jobs. They belong to the source account; the copy belongs to the destination, under its vault's key. */
 export class CopyJobs {
   readonly #context: BackupContext;
   readonly #runner: JobRunner<CopyJobRecord>;
+  /** So many copies leave an account and region at the same time. */
+  readonly #slots: Slots;
 
   constructor(context: BackupContext) {
     this.#context = context;
-    const { platform, store } = context;
-    this.#runner = new JobRunner(platform, store.copyJobs, (statusMessage) => ({
-      ...{ state: 'FAILED', statusMessage, completedAt: store.now() },
-    }));
+    const { platform, store, hook, behaviour } = context;
+    this.#slots = new Slots(() => behaviour.settings.copyConcurrency);
+    this.#runner = new JobRunner(platform, store.copyJobs, {
+      hook,
+      failed: (statusMessage) => ({ state: 'FAILED', statusMessage, completedAt: store.now() }),
+      onFailed: (job) => tellCopy(context, job),
+    });
   }
 
   start(job: CopyJobRecord): void {
     const key = keyOf(job, job.id);
-    this.#runner.run(key, `${job.accountId}/${job.region}/${job.resourceArn}`, (signal) =>
-      this.#drive(key, signal),
+    const from = `${job.accountId}/${job.region}`;
+    this.#runner.run(key, `${from}/${job.resourceArn}`, (signal) =>
+      this.#slots.run(from, signal, () => this.#drive(key, signal)),
     );
   }
 
@@ -37,53 +43,67 @@ export class CopyJobs {
   }
 
   async #drive(key: string, signal: AbortSignal): Promise<void> {
-    const { store, platform, rds } = this.#context;
+    const { store, platform, kinds } = this.#context;
     const job = store.copyJobs.get(key);
     if (!job) return;
-    if (job.state === 'CREATED')
+    if (job.state === 'CREATED') {
       await platform.pace.take('backup.copyQueue', { typicalSeconds: TYPICAL.copyQueue, signal });
-    const point = store.points.get(job.sourcePointArn);
-    const source = point && rds.store.snapshots.get(point.snapshotKey);
-    if (point?.status !== 'COMPLETED' || !source)
-      throw new JobFailure(`Recovery point ${job.sourcePointArn} is no longer available.`);
-    const vault = this.#destination(job);
-    const id = copySnapshotId(job);
-    const snapshotKey = rdsKey(vault, id);
-    if (!rds.store.snapshots.has(snapshotKey)) {
-      this.#requireAllowed(job, point, vault);
-      const copy = this.#pointOf(job, point, vault);
-      const tags = Object.entries(copy.tags).map(([Key, Value]) => ({ Key, Value }));
-      await Promise.all([
-        rds.snapshots.copy(source, { place: vault, id, type: 'awsbackup', tags, kmsKeyArn: vault.keyArn }),
-        store.points.put(copy.arn, copy),
-        this.#runner.patch(key, { state: 'RUNNING', destinationPointArn: copy.arn }),
-      ]);
+      await this.#runner.at('backup.copy.created', factsOf(job), signal);
     }
-    await this.#finish(key, job, point, vault, signal);
+    const kind = kinds.must(job.resourceArn);
+    const vault = this.#destination(job);
+    const address = kind.address(vault, job, 'copyjob');
+    try {
+      const copy = await this.#begin(key, job, kind, vault);
+      await this.#finish(key, copy, kind, signal);
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      await store.points.remove(address.arn);
+      await kind.discard(address);
+      throw cause;
+    }
   }
 
-  async #finish(
+  async #begin(
     key: string,
     job: CopyJobRecord,
-    point: PointRecord,
+    kind: ResourceKind,
     vault: VaultRecord,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store, rds } = this.#context;
-    const snapshotKey = rdsKey(vault, copySnapshotId(job));
-    const snapshot = await rds.snapshots.settled(snapshotKey, signal);
-    const arn = rdsArn(vault, 'snapshot', copySnapshotId(job));
-    if (snapshot?.status !== 'available') {
-      await store.points.remove(arn);
-      if (snapshot) await rds.snapshots.removeNow(snapshotKey);
-      throw new JobFailure(snapshot?.failure ?? 'The copy was interrupted by an internal failure.');
-    }
-    const { bytes } = snapshot;
-    const existing = store.points.get(arn) ?? this.#pointOf(job, point, vault); // a crash may have kept the bytes only
-    await store.points.put(arn, { ...existing, status: 'COMPLETED', completedAt: store.now(), bytes });
-    await this.#runner.patch(key, {
-      ...{ state: 'COMPLETED', completedAt: store.now(), percent: 100, bytes, destinationPointArn: arn },
+  ): Promise<PointRecord> {
+    const { store } = this.#context;
+    const { arn } = kind.address(vault, job, 'copyjob');
+    const begun = store.points.get(arn);
+    if (begun && kind.holds(begun)) return begun; // complete but for the job's last words, before a crash
+    const point = store.points.get(job.sourcePointArn);
+    if (point?.status !== 'COMPLETED' || !kind.holds(point))
+      throw new JobFailure(`Recovery point ${job.sourcePointArn} is no longer available.`);
+    if (!begun) requireCopyAllowed(this.#context, { job, point, vault, kind });
+    const copy = begun ?? this.#pointOf(job, point, vault, kind);
+    const [, , running] = await Promise.all([
+      kind.copy(point, copy),
+      store.points.put(copy.arn, copy),
+      this.#runner.patch(key, { state: 'RUNNING', destinationPointArn: copy.arn }),
+    ]);
+    if (running) tellCopy(this.#context, running);
+    return copy;
+  }
+
+  async #finish(key: string, copy: PointRecord, kind: ResourceKind, signal: AbortSignal): Promise<void> {
+    const { store } = this.#context;
+    const job = store.copyJobs.get(key);
+    if (!job) return;
+    await this.#runner.at('backup.copy.running', factsOf(job), signal);
+    const outcome = await kind.settled(copy, signal);
+    if (!outcome.ok) throw new JobFailure(outcome.failure);
+    const partial = await this.#runner.at('backup.copy.finish', factsOf(job), signal);
+    const { bytes } = outcome;
+    const completedAt = store.now();
+    const state = partial === undefined ? 'COMPLETED' : 'PARTIAL';
+    await store.patchPoint(copy.arn, { status: state, statusMessage: partial, completedAt, bytes });
+    const done = await this.#runner.patch(key, {
+      ...{ state, statusMessage: partial, completedAt, percent: 100, bytes, destinationPointArn: copy.arn },
     });
+    if (done) tellCopy(this.#context, done);
   }
 
   #destination(job: CopyJobRecord): VaultRecord {
@@ -95,110 +115,24 @@ export class CopyJobs {
     );
   }
 
-  #requireAllowed(job: CopyJobRecord, point: PointRecord, vault: VaultRecord): void {
-    const crossAccount = vault.accountId !== job.accountId;
-    const crossRegion = vault.region !== job.region;
-    if (crossAccount && crossRegion && !this.#context.oneStepCopies)
-      throw new JobFailure(
-        'Copying an RDS recovery point to another account and another region in one step is not supported: copy it in two.',
-      );
-    requireRetention(vault, job.lifecycle);
-    this.#requireFuture(job, point);
-    this.#requireRights(job, point, vault);
-    if (crossAccount && vault.name.toLowerCase() === 'default')
-      throw new JobFailure('The default backup vault cannot be the destination of a cross-account copy.');
-    this.#requireKeys(point, vault, crossAccount);
-  }
-
-  /** A copy counts its retention from the original's creation; one that is already over makes no sense (AWS's reaction is unverified). */
-  #requireFuture(job: CopyJobRecord, point: PointRecord): void {
-    const days = job.lifecycle?.deleteAfterDays;
-    if (days === undefined || days < 0) return;
-    const { store } = this.#context;
-    const until = store.deleteAt({ ...point, lifecycle: job.lifecycle }) ?? '';
-    if (until <= store.now())
-      throw new JobFailure(
-        `The lifecycle (delete after ${days} days) has already passed for a recovery point of ${point.createdAt}: a copy keeps its source's creation date.`,
-      );
-  }
-
-  #requireRights(job: CopyJobRecord, point: PointRecord, vault: VaultRecord): void {
-    const { platform } = this.#context;
-    const call = platform.roles.callAs(job.iamRoleArn, job.region, 'backup', 'StartCopyJob');
-    if (!call) throw new JobFailure(`IAM Role ${job.iamRoleArn} no longer exists.`);
-    try {
-      platform.authorize(call, 'rds:CopyDBSnapshot', point.arn);
-      platform.authorize(
-        call,
-        'backup:CopyIntoBackupVault',
-        vaultArn(vault),
-        {},
-        {
-          resourcePolicy: vault.policy,
-          ownerAccountId: vault.accountId,
-        },
-      );
-    } catch (cause) {
-      throw new JobFailure(
-        `Access Denied trying to call AWS Backup service: ${cause instanceof Error ? cause.message : String(cause)}`,
-      );
-    }
-  }
-
-  /** Both keys must work, and across accounts both must be customer keys, the source's shared with the destination. */
-  #requireKeys(point: PointRecord, vault: VaultRecord, crossAccount: boolean): void {
-    const { keys } = this.#context.platform;
-    try {
-      const used = [vault.keyArn, ...(point.keyArn === undefined ? [] : [point.keyArn])];
-      for (const keyArn of used) {
-        const key = keys.requireUsable(keyArn, serviceCall(vault), KEY_USES);
-        if (crossAccount && key.manager === 'AWS')
-          throw new JobFailure(
-            `The key ${keyArn} is managed by AWS and cannot be used across accounts: use a customer key.`,
-          );
-      }
-    } catch (cause) {
-      if (!(cause instanceof KeyNotUsable)) throw cause;
-      throw new JobFailure(
-        `The KMS key ${cause.keyRef} cannot be used from account ${vault.accountId}: ${cause.message}`,
-      );
-    }
-  }
-
-  #pointOf(job: CopyJobRecord, point: PointRecord, vault: VaultRecord): PointRecord {
-    const { store } = this.#context;
-    const id = copySnapshotId(job);
+  #pointOf(job: CopyJobRecord, point: PointRecord, vault: VaultRecord, kind: ResourceKind): PointRecord {
+    const { accountId, region, name: vaultName, keyArn } = vault;
     return {
-      ...{
-        accountId: vault.accountId,
-        region: vault.region,
-        vaultName: vault.name,
-        status: 'CREATING',
-        bytes: 0,
-      },
-      arn: rdsArn(vault, 'snapshot', id),
+      ...kind.address(vault, job, 'copyjob'),
+      ...{ accountId, region, vaultName, keyArn, status: 'CREATING', bytes: 0 },
       resourceArn: point.resourceArn,
       createdAt: point.createdAt,
-      startedAt: store.now(),
-      snapshotKey: rdsKey(vault, id),
+      startedAt: this.#context.store.now(),
       lifecycle: job.lifecycle,
-      keyArn: vault.keyArn,
       iamRoleArn: job.iamRoleArn,
       sourceVaultArn: vaultArn({ ...job, name: job.sourceVaultName }),
       tags: point.tags,
       sourceTags: point.sourceTags,
+      createdBy: job.createdBy,
     };
   }
 }
 
-/** The destination's service-linked role, which may use whatever its account may use. */
-function serviceCall({ accountId, region }: VaultRecord): Call {
-  return {
-    ...{ accountId, region, principalArn: `arn:aws:iam::${accountId}:user/administrator` },
-    ...{ requestId: 'service', sourceIp: '127.0.0.1', service: 'backup', operation: 'StartCopyJob' },
-  };
-}
-
-function copySnapshotId(job: { id: string }): string {
-  return `awsbackup:copyjob-${job.id.toLowerCase()}`;
+function factsOf({ accountId, region, id, resourceArn, sourceVaultName }: CopyJobRecord): JobFacts {
+  return { accountId, region, id, resource: resourceArn, vault: sourceVaultName };
 }

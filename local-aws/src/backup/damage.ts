@@ -122,7 +122,13 @@ function findPoint(
   );
 }
 
-function snapshotDirOf({ rds }: BackupContext, point: PointRecord): string {
+function snapshotDirOf({ rds, kinds }: BackupContext, point: PointRecord): string {
+  const type = kinds.typeOf(point.resourceArn);
+  if (type !== 'RDS')
+    throw new AdminRefusal(
+      `${point.arn} is of type ${type ?? 'unknown'}: these damages are made in RDS points only.`,
+      409,
+    );
   const snapshot = rds.store.snapshots.get(point.snapshotKey);
   if (!snapshot) throw new AdminRefusal(`The bytes of ${point.arn} are gone.`, 409);
   return rds.store.snapshotDir(snapshot);

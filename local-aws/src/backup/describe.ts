@@ -5,18 +5,22 @@ import type {
   LegalHold,
   Lifecycle,
   RecoveryPointByBackupVault,
+  RecoveryPointCreator,
   RecoveryPointSelection,
   RestoreJobsListMember,
   RestoreValidationStatus,
 } from '@aws-sdk/client-backup';
+import type { Place } from '../platform.ts';
 import type { BackupContext } from './context.ts';
-import { holdArn, resourceName, vaultArn } from './names.ts';
+import { messageCategory } from './job-lists.ts';
+import { holdArn, parseVaultArn, planArn, resourceName, vaultArn } from './names.ts';
 import type {
   BackupJobRecord,
   CopyJobRecord,
   HoldRecord,
   HoldSelection,
   LifecycleRecord,
+  PlanRef,
   PointRecord,
   RestoreJobRecord,
   VaultRecord,
@@ -27,7 +31,7 @@ export function describeVault({ store }: BackupContext, vault: VaultRecord): Bac
   return {
     BackupVaultName: vault.name,
     BackupVaultArn: vaultArn(vault),
-    VaultType: 'BACKUP_VAULT',
+    VaultType: vault.type ?? 'BACKUP_VAULT',
     VaultState: 'AVAILABLE',
     CreationDate: new Date(vault.createdAt),
     EncryptionKeyArn: vault.keyArn,
@@ -40,7 +44,10 @@ export function describeVault({ store }: BackupContext, vault: VaultRecord): Bac
   };
 }
 
-export function describePoint({ store }: BackupContext, point: PointRecord): RecoveryPointByBackupVault {
+export function describePoint(
+  { store, kinds }: BackupContext,
+  point: PointRecord,
+): RecoveryPointByBackupVault {
   const vault = { accountId: point.accountId, region: point.region, name: point.vaultName };
   return {
     RecoveryPointArn: point.arn,
@@ -48,7 +55,8 @@ export function describePoint({ store }: BackupContext, point: PointRecord): Rec
     BackupVaultArn: vaultArn(vault),
     SourceBackupVaultArn: point.sourceVaultArn,
     ResourceArn: point.resourceArn,
-    ResourceType: 'RDS',
+    ResourceType: kinds.typeOf(point.resourceArn),
+    CreatedBy: describeCreator(point, point.createdBy),
     ResourceName: resourceName(point.resourceArn),
     IamRoleArn: point.iamRoleArn,
     Status: point.status,
@@ -63,40 +71,61 @@ export function describePoint({ store }: BackupContext, point: PointRecord): Rec
     IsEncrypted: point.keyArn !== undefined,
     LastRestoreTime: date(point.lastRestoreAt),
     IsParent: false,
-    VaultType: 'BACKUP_VAULT',
+    VaultType: store.vault(point, point.vaultName)?.type ?? 'BACKUP_VAULT',
   };
 }
 
 export function describeLifecycle(lifecycle: LifecycleRecord | undefined): Lifecycle | undefined {
-  return lifecycle && { DeleteAfterDays: lifecycle.deleteAfterDays };
+  if (!lifecycle) return undefined;
+  const { deleteAfterDays, moveToColdAfterDays, optInToArchive } = lifecycle;
+  return {
+    DeleteAfterDays: deleteAfterDays,
+    MoveToColdStorageAfterDays: moveToColdAfterDays,
+    OptInToArchiveForSupportedResources: optInToArchive,
+  };
 }
 
-export function describeBackupJob({ store, rds }: BackupContext, job: BackupJobRecord): BackupJob {
+function describeCreator(place: Place, plan: PlanRef | undefined): RecoveryPointCreator | undefined {
+  if (!plan) return undefined;
+  return {
+    BackupPlanId: plan.planId,
+    BackupPlanArn: planArn(place, plan.planId),
+    BackupPlanName: plan.planName,
+    BackupPlanVersion: plan.planVersion,
+    BackupRuleId: plan.ruleId,
+    BackupRuleName: plan.ruleName,
+  };
+}
+
+export function describeBackupJob({ store, kinds }: BackupContext, job: BackupJobRecord): BackupJob {
   const vault = store.vault(job, job.vaultName);
   const point = job.pointArn === undefined ? undefined : store.points.get(job.pointArn);
-  const live = point && rds.store.snapshots.get(point.snapshotKey)?.percent;
+  const kind = kinds.of(job.resourceArn);
+  const live = point && kind?.percent(point);
   return {
     AccountId: job.accountId,
     BackupJobId: job.id,
     BackupVaultName: job.vaultName,
     BackupVaultArn: vaultArn({ ...job, name: job.vaultName }),
-    VaultType: 'BACKUP_VAULT',
-    VaultLockState: vault?.lock === undefined ? 'UNLOCKED' : 'LOCKED',
+    VaultType: vault?.type ?? 'BACKUP_VAULT',
+    VaultLockState: lockState(vault),
     RecoveryPointArn: job.pointArn,
     RecoveryPointLifecycle: describeLifecycle(job.lifecycle),
     EncryptionKeyArn: point?.keyArn,
     IsEncrypted: point?.keyArn !== undefined,
     ResourceArn: job.resourceArn,
     ResourceName: resourceName(job.resourceArn),
-    ResourceType: 'RDS',
+    ResourceType: kind?.type,
+    CreatedBy: describeCreator(job, job.createdBy),
     CreationDate: new Date(job.createdAt),
     InitiationDate: date(job.initiatedAt),
     CompletionDate: date(job.completedAt),
     State: job.state,
     StatusMessage: job.statusMessage,
-    MessageCategory: categoryOf(job.state),
+    MessageCategory: messageCategory(job),
     PercentDone: percent(job.state === 'RUNNING' ? live : job.percent),
     BackupSizeInBytes: job.bytes,
+    BytesTransferred: job.bytes,
     IamRoleArn: job.iamRoleArn,
     StartBy: new Date(job.startBy),
     ExpectedCompletionDate: new Date(job.completeBy),
@@ -104,38 +133,50 @@ export function describeBackupJob({ store, rds }: BackupContext, job: BackupJobR
   };
 }
 
-export function describeCopyJob(job: CopyJobRecord): CopyJob {
+export function describeCopyJob({ store, kinds }: BackupContext, job: CopyJobRecord): CopyJob {
+  const named = parseVaultArn(job.destinationVaultArn);
+  const destination = named && store.vault(named, named.name);
   return {
     AccountId: job.accountId,
     CopyJobId: job.id,
     SourceBackupVaultArn: vaultArn({ ...job, name: job.sourceVaultName }),
     SourceRecoveryPointArn: job.sourcePointArn,
     DestinationBackupVaultArn: job.destinationVaultArn,
+    DestinationVaultType: destination?.type ?? 'BACKUP_VAULT',
+    DestinationVaultLockState: lockState(destination),
+    DestinationEncryptionKeyArn: destination?.keyArn,
     DestinationRecoveryPointArn: job.destinationPointArn,
     DestinationRecoveryPointLifecycle: describeLifecycle(job.lifecycle),
     ResourceArn: job.resourceArn,
     ResourceName: resourceName(job.resourceArn),
-    ResourceType: 'RDS',
+    ResourceType: kinds.typeOf(job.resourceArn),
+    CreatedBy: describeCreator(job, job.createdBy),
+    CreatedByBackupJobId: job.createdByBackupJob,
     CreationDate: new Date(job.createdAt),
     CompletionDate: date(job.completedAt),
     State: job.state,
     StatusMessage: job.statusMessage,
-    MessageCategory: categoryOf(job.state),
+    MessageCategory: messageCategory(job),
     BackupSizeInBytes: job.bytes,
     IamRoleArn: job.iamRoleArn,
     IsParent: false,
   };
 }
 
-export function describeRestoreJob({ store }: BackupContext, job: RestoreJobRecord): RestoreJobsListMember {
+export function describeRestoreJob(
+  { store, kinds }: BackupContext,
+  job: RestoreJobRecord,
+): RestoreJobsListMember {
   const point = store.points.get(job.pointArn);
+  const resourceArn = job.resourceArn ?? point?.resourceArn; // a job outlives its point
+  const vaultName = job.vaultName ?? point?.vaultName;
   return {
     AccountId: job.accountId,
     RestoreJobId: job.id,
     RecoveryPointArn: job.pointArn,
-    SourceResourceArn: point?.resourceArn,
-    BackupVaultArn: point && vaultArn({ ...point, name: point.vaultName }),
-    RecoveryPointCreationDate: date(point?.createdAt),
+    SourceResourceArn: resourceArn,
+    BackupVaultArn: vaultName === undefined ? undefined : vaultArn({ ...job, name: vaultName }),
+    RecoveryPointCreationDate: date(job.pointCreatedAt ?? point?.createdAt),
     CreationDate: new Date(job.createdAt),
     CompletionDate: date(job.completedAt),
     Status: job.state,
@@ -144,7 +185,7 @@ export function describeRestoreJob({ store }: BackupContext, job: RestoreJobReco
     BackupSizeInBytes: job.bytes,
     IamRoleArn: job.iamRoleArn,
     CreatedResourceArn: job.createdResourceArn,
-    ResourceType: 'RDS',
+    ResourceType: resourceArn === undefined ? undefined : kinds.typeOf(resourceArn),
     ValidationStatus: job.validation?.status as RestoreValidationStatus | undefined,
     ValidationStatusMessage: job.validation?.message,
     IsParent: false,
@@ -181,7 +222,6 @@ function percent(done: number | undefined): string {
   return (done ?? 0).toFixed(1);
 }
 
-function categoryOf(state: string): string {
-  if (state === 'FAILED') return 'FAILURE';
-  return state === 'COMPLETED' ? 'SUCCESS' : '';
+function lockState(vault: VaultRecord | undefined): string {
+  return vault?.lock === undefined ? 'UNLOCKED' : 'LOCKED';
 }

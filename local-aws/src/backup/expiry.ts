@@ -21,9 +21,9 @@ export async function expirePoints(context: BackupContext): Promise<void> {
   );
 }
 
-export async function deletePoint({ store, rds }: BackupContext, point: PointRecord): Promise<void> {
+export async function deletePoint({ store, kinds }: BackupContext, point: PointRecord): Promise<void> {
   await store.points.remove(point.arn);
-  await rds.snapshots.removeNow(point.snapshotKey);
+  await kinds.must(point.resourceArn).discard(point);
 }
 
 /** Copies are the destination's own; the role that made the original belongs to the source account. */

@@ -9,6 +9,7 @@ import { fault, required } from './faults.ts';
 import { holdArn, keyOf, samePlace } from './names.ts';
 import { page } from './paging.ts';
 import type { HoldRecord, HoldSelection } from './records.ts';
+import { ticketFor } from './tokens.ts';
 
 const MOST_HOLDS = 50;
 const DAY_MS = 86_400_000;
@@ -27,8 +28,8 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
         holdArn({ ...call, id: '*' }),
         tagsOf(tags, 'RequestTag'),
       );
-      const known = store.knownToken(call, 'CreateLegalHold', input.IdempotencyToken);
-      const earlier = known === undefined ? undefined : store.holds.get(keyOf(call, known));
+      const ticket = ticketFor(store, call, 'CreateLegalHold', input);
+      const earlier = ticket.known === undefined ? undefined : store.holds.get(keyOf(call, ticket.known));
       if (earlier) return described(earlier);
       const active = [...store.holds.values()].filter(
         (hold) => samePlace(hold, call) && hold.status !== 'CANCELED',
@@ -41,10 +42,7 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
         createdAt: store.now(),
         selection: selectionFrom(input.RecoveryPointSelection),
       };
-      await Promise.all([
-        store.holds.put(keyOf(call, hold.id), hold),
-        store.keepToken(call, 'CreateLegalHold', input.IdempotencyToken, hold.id),
-      ]);
+      await Promise.all([store.holds.put(keyOf(call, hold.id), hold), ticket.keep(hold.id)]);
       activate(hold);
       return described(hold);
     },
@@ -96,7 +94,7 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
       const RecoveryPoints = items.map((point) => ({
         RecoveryPointArn: point.arn,
         ResourceArn: point.resourceArn,
-        ResourceType: 'RDS',
+        ResourceType: context.kinds.typeOf(point.resourceArn),
         BackupVaultName: point.vaultName,
       }));
       return { RecoveryPoints, NextToken };

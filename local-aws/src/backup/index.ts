@@ -1,54 +1,79 @@
 import * as Backup from '@aws-sdk/client-backup';
 import type { Platform } from '../platform.ts';
 import type { Rds } from '../rds/index.ts';
+import type { S3Service } from '../s3/service.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
+import { backupJobHandlers } from './backup-job-handlers.ts';
 import { BackupJobs } from './backup-jobs.ts';
+import { Behaviour } from './behaviour.ts';
 import type { BackupContext } from './context.ts';
+import { copyJobHandlers } from './copy-job-handlers.ts';
 import { CopyJobs } from './copy-jobs.ts';
 import { damagePoint, readDamageOrder } from './damage.ts';
+import { withDefaultVault } from './default-vault.ts';
 import { deletePoint, dropOldHolds, expirePoints } from './expiry.ts';
 import { holdHandlers } from './hold-handlers.ts';
-import { jobHandlers } from './job-handlers.ts';
+import type { JobHook } from './job-points.ts';
+import { Kinds } from './kinds/kinds.ts';
+import { rdsKind } from './kinds/rds.ts';
+import { s3Kind } from './kinds/s3.ts';
+import { notificationHandlers } from './notification-handlers.ts';
+import { Notifier, type Publish } from './notifications.ts';
 import { pointHandlers } from './point-handlers.ts';
+import { protectedHandlers } from './protected-handlers.ts';
+import { restoreJobHandlers } from './restore-job-handlers.ts';
 import { RestoreJobs } from './restore-jobs.ts';
 import { settingsHandlers } from './settings-handlers.ts';
 import { BackupStore } from './store.ts';
+import { summaryHandlers } from './summary-handlers.ts';
 import { vaultHandlers } from './vault-handlers.ts';
 
-export interface BackupOptions {
-  /** See `BackupContext`. Default: refused. */
-  readonly oneStepCopies?: boolean | undefined;
+/** What AWS Backup works through, as in AWS. */
+export interface BackupNeeds {
+  readonly rds: Rds;
+  readonly s3: S3Service;
+  /** SNS, for vault notifications; without it they are only recorded. */
+  readonly publish?: Publish | undefined;
+  /** Injects faults at the named points of `job-points.ts`. */
+  readonly hook?: JobHook | undefined;
 }
 
-/** AWS Backup for RDS instances. Jobs that an earlier life left unfinished go on, or end as they would in AWS. */
+/** AWS Backup. Jobs that an earlier life left unfinished go on, or end as they would in AWS. */
 export async function createBackup(
   platform: Platform,
-  rds: Rds,
-  options: BackupOptions = {},
+  { rds, s3, publish, hook = () => Promise.resolve(undefined) }: BackupNeeds,
 ): Promise<Service> {
   const store = new BackupStore(platform);
-  const { oneStepCopies = false } = options;
-  const context: BackupContext = { platform, store, rds: rds.context, oneStepCopies };
-  const jobs = {
-    backups: new BackupJobs(context),
-    copies: new CopyJobs(context),
-    restores: new RestoreJobs(context),
+  const context: BackupContext = {
+    ...{ platform, store, hook, rds: rds.context },
+    kinds: new Kinds([rdsKind(rds.context), s3Kind(platform, s3)]),
+    behaviour: new Behaviour(platform),
+    notifier: new Notifier(platform, store, publish),
   };
+  const backups = new BackupJobs(context);
+  const copies = new CopyJobs(context);
+  const restores = new RestoreJobs(context);
   const handlers: Handlers<typeof Backup> = {
     ...vaultHandlers(context),
-    ...jobHandlers(context, jobs),
+    ...notificationHandlers(context),
+    ...backupJobHandlers(context, backups),
+    ...copyJobHandlers(context, copies),
+    ...restoreJobHandlers(context, restores),
+    ...summaryHandlers(context),
     ...pointHandlers(context),
+    ...protectedHandlers(context),
     ...holdHandlers(context),
     ...settingsHandlers(context),
   };
   await finishDeletions(context);
-  jobs.backups.resume();
-  jobs.copies.resume();
-  jobs.restores.resume();
+  backups.resume();
+  copies.resume();
+  restores.resume();
+  platform.clock.onTick('backup: job windows', () => backups.expire());
   platform.clock.onTick('backup: expiry', () => expirePoints(context));
   platform.clock.onTick('backup: old legal holds', () => dropOldHolds(context), 60_000);
   platform.admin.route('POST', '/damage', (input) => damagePoint(context, readDamageOrder(input)));
-  return defineService({ name: 'backup', module: Backup, handlers });
+  return defineService({ name: 'backup', module: Backup, handlers: withDefaultVault(context, handlers) });
 }
 
 /** Deletions and holds that were under way. */

@@ -3,22 +3,40 @@ import { notImplemented } from '../wire/errors.ts';
 import { fault } from './faults.ts';
 import type { LifecycleRecord } from './records.ts';
 
-/** RDS has no cold storage, and deletion after an event is not made here. @throws InvalidParameterValueException, 501 */
+const COLD_DAYS = 90;
+
+/**
+ * Reads a lifecycle. No type of resource here has a cold tier: AWS checks the rule and then ignores it for those.
+ * @throws InvalidParameterValueException, 501 for deletion after an event
+ */
 export function lifecycleFrom(operation: string, given: Lifecycle | undefined): LifecycleRecord | undefined {
   if (!given) return undefined;
-  const { DeleteAfterDays, MoveToColdStorageAfterDays, DeleteAfterEvent } = given;
-  if (MoveToColdStorageAfterDays !== undefined && MoveToColdStorageAfterDays >= 0)
-    throw notImplemented(
-      'backup',
-      `${operation} with Lifecycle.MoveToColdStorageAfterDays (RDS has no cold tier)`,
-    );
-  if (DeleteAfterEvent !== undefined)
+  const { DeleteAfterDays, MoveToColdStorageAfterDays, OptInToArchiveForSupportedResources } = given;
+  if (given.DeleteAfterEvent !== undefined)
     throw notImplemented('backup', `${operation} with Lifecycle.DeleteAfterEvent`);
-  if (DeleteAfterDays === undefined) return undefined;
-  if (!Number.isInteger(DeleteAfterDays) || (DeleteAfterDays < 1 && DeleteAfterDays !== -1))
+  requireDays('DeleteAfterDays', DeleteAfterDays, 1);
+  requireDays('MoveToColdStorageAfterDays', MoveToColdStorageAfterDays, 0);
+  const cold = MoveToColdStorageAfterDays ?? -1;
+  if (cold >= 0 && DeleteAfterDays !== undefined && DeleteAfterDays > 0 && DeleteAfterDays < cold + COLD_DAYS)
     throw fault(
       InvalidParameterValueException,
-      `DeleteAfterDays must be 1 or more, or -1 for never; it is ${DeleteAfterDays}.`,
+      `DeleteAfterDays cannot be less than ${COLD_DAYS} days apart from MoveToColdStorageAfterDays; they are ${DeleteAfterDays} and ${cold}.`,
     );
-  return { deleteAfterDays: DeleteAfterDays };
+  const lifecycle: LifecycleRecord = {
+    ...(DeleteAfterDays !== undefined && { deleteAfterDays: DeleteAfterDays }),
+    ...(MoveToColdStorageAfterDays !== undefined && { moveToColdAfterDays: MoveToColdStorageAfterDays }),
+    ...(OptInToArchiveForSupportedResources !== undefined && {
+      optInToArchive: OptInToArchiveForSupportedResources,
+    }),
+  };
+  return Object.keys(lifecycle).length === 0 ? undefined : lifecycle;
+}
+
+function requireDays(name: string, days: number | undefined, least: number): void {
+  if (days === undefined || days === -1 || (Number.isInteger(days) && days >= least && days <= 36_500))
+    return;
+  throw fault(
+    InvalidParameterValueException,
+    `${name} must be ${least} to 36500, or -1 for never; it is ${days}.`,
+  );
 }

@@ -1,5 +1,6 @@
 import type { Platform, Table } from '../platform.ts';
 import { JobFailure } from './faults.ts';
+import type { JobFacts, JobHook, JobPoint } from './job-points.ts';
 import { Lanes } from './lanes.ts';
 
 interface Job {
@@ -10,6 +11,14 @@ interface Job {
 /** Why a job was stopped from outside. */
 export class Stopped extends Error {}
 
+interface Terms<J> {
+  readonly hook: JobHook;
+  /** What a job looks like that has failed. */
+  readonly failed: (message: string) => Partial<J>;
+  /** Called when a job has failed, for those who want to know. */
+  readonly onFailed: (job: J) => void;
+}
+
 /**
  * Runs jobs of one kind in the background, one per resource at a time. Each step is written down before it is done, so that a
  * job that the process did not outlive is driven on at the next start.
@@ -17,14 +26,14 @@ export class Stopped extends Error {}
 export class JobRunner<J extends Job> {
   readonly #platform: Platform;
   readonly #table: Table<J>;
-  readonly #failed: (message: string) => Partial<J>;
+  readonly #terms: Terms<J>;
   readonly #lanes = new Lanes();
   readonly #current = new Map<string, AbortController>();
 
-  constructor(platform: Platform, table: Table<J>, failed: (message: string) => Partial<J>) {
+  constructor(platform: Platform, table: Table<J>, terms: Terms<J>) {
     this.#platform = platform;
     this.#table = table;
-    this.#failed = failed;
+    this.#terms = terms;
   }
 
   /** @param lane jobs with the same lane wait for each other. */
@@ -41,12 +50,23 @@ export class JobRunner<J extends Job> {
       } catch (err) {
         if (signal.aborted) return; // stopped by a caller, who says so himself, or driven on at the next start
         if (!(err instanceof JobFailure)) this.#platform.log.error({ err, job: key }, 'job failed');
-        const message = err instanceof Error ? err.message : String(err);
-        await this.patch(key, this.#failed(message));
+        const job = await this.patch(
+          key,
+          this.#terms.failed(err instanceof Error ? err.message : String(err)),
+        );
+        if (job) this.#terms.onFailed(job);
       } finally {
-        this.#current.delete(key);
+        if (this.#current.get(key) === mine) this.#current.delete(key);
       }
     });
+  }
+
+  /** Calls the hook. @returns what makes the job PARTIAL, if anything. @throws JobFailure */
+  async at(point: JobPoint, facts: JobFacts, signal: AbortSignal): Promise<string | undefined> {
+    const fault = await this.#terms.hook(point, facts, signal);
+    signal.throwIfAborted();
+    if (fault?.kind === 'fail') throw new JobFailure(fault.message);
+    return fault?.message;
   }
 
   stop(key: string): void {

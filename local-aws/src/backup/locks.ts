@@ -1,7 +1,8 @@
 import { InvalidRequestException } from '@aws-sdk/client-backup';
+import { accessDenied } from '../wire/errors.ts';
+import type { BackupContext } from './context.ts';
 import { fault, JobFailure } from './faults.ts';
 import type { LifecycleRecord, PointRecord, VaultRecord } from './records.ts';
-import type { BackupStore } from './store.ts';
 
 /** Whether nobody can change the lock any more. */
 export function isImmutable(vault: VaultRecord, now: string): boolean {
@@ -23,20 +24,27 @@ export function requireRetention(vault: VaultRecord, lifecycle: LifecycleRecord 
     );
 }
 
-/** A locked vault gives no point back before its time, to nobody. @throws InvalidRequestException */
-export function requireUnlocked(store: BackupStore, point: PointRecord, doing: string): void {
+/** A locked vault gives no point back before its time, to nobody. @throws InvalidRequestException or AccessDeniedException, as chosen */
+export function requireUnlocked(context: BackupContext, point: PointRecord, doing: string): void {
+  const { store } = context;
   const vault = store.vault(point, point.vaultName);
   if (!vault?.lock) return;
   const until = store.deleteAt(point);
   if (until !== undefined && until <= store.now()) return;
-  throw fault(
-    InvalidRequestException,
+  throw lockFault(
+    context,
     `Recovery point cannot be ${doing}: backup vault ${vault.name} is locked and the point is retained ${until === undefined ? 'for ever' : `until ${until}`}.`,
   );
 }
 
+/** AWS's documents do not say which of the two errors a lock gives. */
+export function lockFault({ behaviour }: BackupContext, message: string): Error {
+  if (behaviour.settings.lockError === 'AccessDeniedException') return accessDenied('backup', message);
+  return fault(InvalidRequestException, message);
+}
+
 /** @throws InvalidRequestException */
-export function requireNoHold(store: BackupStore, point: PointRecord, doing: string): void {
+export function requireNoHold({ store }: BackupContext, point: PointRecord, doing: string): void {
   if (store.holdsOn(point).length > 0)
     throw fault(
       InvalidRequestException,

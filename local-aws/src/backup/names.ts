@@ -15,6 +15,10 @@ export function holdArn({ accountId, region, id }: Place & { id: string }): stri
   return `arn:aws:backup:${region}:${accountId}:legal-hold:${id}`;
 }
 
+export function planArn({ accountId, region }: Place, id: string): string {
+  return `arn:aws:backup:${region}:${accountId}:backup-plan:${id}`;
+}
+
 export function keyOf({ accountId, region }: Place, id: string): string {
   return `${accountId}/${region}/${id}`;
 }
@@ -23,7 +27,7 @@ export function samePlace(a: Place, b: Place): boolean {
   return a.accountId === b.accountId && a.region === b.region;
 }
 
-/** `shop` of `arn:aws:rds:…:db:shop`. */
+/** `shop` of `arn:aws:rds:…:db:shop`, and `ledger` of `arn:aws:s3:::ledger`. */
 export function resourceName(arn: string): string {
   return arn.split(':').at(-1) ?? arn;
 }

@@ -1,6 +1,8 @@
 import { InvalidParameterValueException } from '@aws-sdk/client-backup';
 import { fault } from './faults.ts';
 
+const MARK = 'after:';
+
 interface PageRequest {
   readonly MaxResults?: number | undefined;
   readonly NextToken?: string | undefined;
@@ -18,12 +20,23 @@ export function page<T>(
       `MaxResults must be between 1 and 1000; it is ${MaxResults}.`,
     );
   const sorted = [...items].sort((a, b) => (key(a) < key(b) ? 1 : key(a) > key(b) ? -1 : 0));
-  const before = NextToken === undefined ? undefined : Buffer.from(NextToken, 'base64url').toString('utf8');
+  const before = NextToken === undefined ? undefined : keyIn(NextToken);
   const rest = before === undefined ? sorted : sorted.filter((item) => key(item) < before);
   const chosen = rest.slice(0, MaxResults);
   const last = chosen.at(-1);
   const more = rest.length > chosen.length && last !== undefined;
-  return { items: chosen, NextToken: more ? Buffer.from(key(last)).toString('base64url') : undefined };
+  return { items: chosen, NextToken: more ? tokenOf(key(last)) : undefined };
+}
+
+function tokenOf(key: string): string {
+  return Buffer.from(`${MARK}${key}`).toString('base64url');
+}
+
+/** @throws InvalidParameterValueException for what is no token of ours. */
+function keyIn(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString('utf8');
+  if (!text.startsWith(MARK)) throw fault(InvalidParameterValueException, 'The NextToken is not valid.');
+  return text.slice(MARK.length);
 }
 
 /** Whether an instant lies in an open interval. */

@@ -1,6 +1,4 @@
 import * as Backup from '@aws-sdk/client-backup';
-import { rdsArn } from '../rds/names.ts';
-import { refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { pointFor, vaultFor } from './access.ts';
 import type { BackupContext } from './context.ts';
@@ -12,12 +10,15 @@ import { lifecycleFrom } from './inputs.ts';
 import { requireNoHold, requireUnlocked } from './locks.ts';
 import { samePlace, vaultArn } from './names.ts';
 import { page, within } from './paging.ts';
-import { metadataOf } from './restore-metadata.ts';
+import type { PointRecord } from './records.ts';
 import { refuseOtherAccount } from './vault-handlers.ts';
+
+/** RDS lists no shorter pages. */
+const SHORTEST_RDS_PAGE = 20;
 
 /** Recovery points: reading, listing, deleting, changing how long they are kept. */
 export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
-  const { platform, store, rds } = context;
+  const { platform, store, kinds } = context;
   return {
     async DescribeRecoveryPoint(input, call) {
       refuseOtherAccount('DescribeRecoveryPoint', input.BackupVaultAccountId, call);
@@ -30,32 +31,31 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
       refuseOtherAccount('GetRecoveryPointRestoreMetadata', input.BackupVaultAccountId, call);
       const names = { vaultName: input.BackupVaultName, arn: input.RecoveryPointArn };
       const { vault, point } = pointFor(context, call, 'backup:GetRecoveryPointRestoreMetadata', names);
-      const snapshot = rds.store.snapshots.get(point.snapshotKey);
-      if (!snapshot)
-        throw fault(Backup.ResourceNotFoundException, `The snapshot of ${point.arn} does not exist.`);
+      const kind = kinds.must(point.resourceArn);
+      if (!kind.holds(point))
+        throw fault(
+          Backup.InvalidRequestException,
+          `Recovery point ${point.arn} is ${point.status}; its restore metadata are not there.`,
+        );
       return {
         BackupVaultArn: vaultArn(vault),
         RecoveryPointArn: point.arn,
-        ResourceType: 'RDS',
-        RestoreMetadata: metadataOf(snapshot),
+        ResourceType: kind.type,
+        RestoreMetadata: await kind.metadata(point),
       };
     },
 
     async ListRecoveryPointsByBackupVault(input, call) {
       refuseOtherAccount('ListRecoveryPointsByBackupVault', input.BackupVaultAccountId, call);
-      refuseMembers('backup', 'ListRecoveryPointsByBackupVault', input, [
-        'ByBackupPlanId',
-        'ByParentRecoveryPointArn',
-      ]);
       const vault = vaultFor(context, call, 'backup:ListRecoveryPointsByBackupVault', input.BackupVaultName);
-      const matching = store
-        .pointsIn(vault)
-        .filter(
-          (point) =>
-            (input.ByResourceArn === undefined || point.resourceArn === input.ByResourceArn) &&
-            (input.ByResourceType === undefined || input.ByResourceType === 'RDS') &&
-            within(point.createdAt, input.ByCreatedAfter, input.ByCreatedBefore),
-        );
+      const matching = store.pointsIn(vault).filter(
+        (point) =>
+          (input.ByResourceArn === undefined || point.resourceArn === input.ByResourceArn) &&
+          (input.ByResourceType === undefined || input.ByResourceType === kinds.typeOf(point.resourceArn)) &&
+          (input.ByBackupPlanId === undefined || input.ByBackupPlanId === point.createdBy?.planId) &&
+          input.ByParentRecoveryPointArn === undefined && // no point here has a parent
+          within(point.createdAt, input.ByCreatedAfter, input.ByCreatedBefore),
+      );
       const { items, NextToken } = page(matching, ({ createdAt, arn }) => `${createdAt}/${arn}`, input);
       return { RecoveryPoints: items.map((point) => describePoint(context, point)), NextToken };
     },
@@ -63,6 +63,12 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
     async ListRecoveryPointsByResource(input, call) {
       const resourceArn = required(input.ResourceArn, 'ResourceArn');
       platform.authorize(call, 'backup:ListRecoveryPointsByResource', '*');
+      const kind = kinds.of(resourceArn);
+      if (kind?.type === 'RDS' && input.MaxResults !== undefined && input.MaxResults < SHORTEST_RDS_PAGE)
+        throw fault(
+          Backup.InvalidParameterValueException,
+          `MaxResults must be ${SHORTEST_RDS_PAGE} or more for RDS; it is ${input.MaxResults}.`,
+        );
       const own = [...store.points.values()].filter(
         (point) => samePlace(point, call) && point.resourceArn === resourceArn,
       );
@@ -75,7 +81,7 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
           ...{ BackupSizeBytes: BackupSizeInBytes, IsParent: false, ResourceName: described.ResourceName },
         };
       });
-      const others = input.ManagedByAWSBackupOnly === true ? [] : snapshotsNotOurs(resourceArn, call);
+      const others = input.ManagedByAWSBackupOnly === true ? [] : (kind?.others(resourceArn, call) ?? []);
       const all = [...managed, ...others];
       const { items, NextToken } = page(
         all,
@@ -89,8 +95,8 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
     async DeleteRecoveryPoint(input, call) {
       const names = { vaultName: input.BackupVaultName, arn: input.RecoveryPointArn };
       const { point } = pointFor(context, call, 'backup:DeleteRecoveryPoint', names);
-      requireUnlocked(store, point, 'deleted');
-      requireNoHold(store, point, 'deleted');
+      requireUnlocked(context, point, 'deleted');
+      requireNoHold(context, point, 'deleted');
       if (point.status === 'CREATING' || point.status === 'DELETING' || store.inUse(point.arn))
         throw fault(
           Backup.InvalidResourceStateException,
@@ -101,16 +107,26 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
         return {};
       }
       await store.patchPoint(point.arn, { status: 'DELETING' });
-      beginDeletion(point.arn);
+      beginDeletion(point);
       return {};
     },
 
     async UpdateRecoveryPointLifecycle(input, call) {
       const names = { vaultName: input.BackupVaultName, arn: input.RecoveryPointArn };
       const { vault, point } = pointFor(context, call, 'backup:UpdateRecoveryPointLifecycle', names);
-      requireUnlocked(store, point, 'changed');
+      requireUnlocked(context, point, 'changed');
+      if (point.status !== 'COMPLETED' && point.status !== 'PARTIAL')
+        throw fault(
+          Backup.InvalidRequestException,
+          `Recovery point ${point.arn} is ${point.status}; its lifecycle cannot be changed.`,
+        );
       const lifecycle = lifecycleFrom('UpdateRecoveryPointLifecycle', input.Lifecycle);
       const changed = (await store.patchPoint(point.arn, { lifecycle })) ?? point;
+      context.notifier.notify(vault, {
+        ...{ event: 'RECOVERY_POINT_MODIFIED', eventType: 'RECOVERY_POINT', state: point.status },
+        ...{ id: point.arn, at: store.now() },
+        message: `The lifecycle of a recovery point was changed. Recovery point ARN: ${point.arn}`,
+      });
       const { CalculatedLifecycle } = describePoint(context, changed);
       return {
         BackupVaultArn: vaultArn(vault),
@@ -121,34 +137,16 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
     },
   };
 
-  function beginDeletion(arn: string): void {
+  function beginDeletion(point: PointRecord): void {
+    const { arn, accountId, region, resourceArn: resource, vaultName: vault } = point;
     platform.tasks.run(`backup: delete ${arn}`, async (signal) => {
       await platform.pace.take('backup.deletePoint', { typicalSeconds: TYPICAL.deletePoint, signal });
-      const point = store.points.get(arn);
-      if (point) await deletePoint(context, point);
+      const facts = { accountId, region, id: arn, resource, vault };
+      const fault = await context.hook('backup.point.delete', facts, signal);
+      const current = store.points.get(arn);
+      if (!current) return;
+      if (fault) await store.patchPoint(arn, { status: 'EXPIRED', statusMessage: fault.message });
+      else await deletePoint(context, current);
     });
-  }
-
-  /** AWS lists snapshots that others made, too. */
-  function snapshotsNotOurs(
-    resourceArn: string,
-    call: { accountId: string; region: string },
-  ): Backup.RecoveryPointByResource[] {
-    return [...rds.store.snapshots.values()]
-      .filter(
-        (record) =>
-          samePlace(record, call) &&
-          record.type === 'manual' &&
-          record.instanceArn === resourceArn &&
-          record.status === 'available',
-      )
-      .map((record) => ({
-        RecoveryPointArn: rdsArn(record, 'snapshot', record.id),
-        CreationDate: new Date(record.createdAt ?? 0),
-        Status: 'AVAILABLE' as const,
-        EncryptionKeyArn: record.kmsKeyArn,
-        BackupSizeBytes: record.bytes,
-        IsParent: false,
-      }));
   }
 }

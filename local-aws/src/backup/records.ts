@@ -1,6 +1,9 @@
 import type { BackupJobState, CopyJobState, RestoreJobStatus } from '@aws-sdk/client-backup';
 import type { Place } from '../platform.ts';
 
+/** As `ResourceType` says it. */
+export type ResourceType = 'RDS' | 'Aurora' | 'S3';
+
 /** What AWS Backup remembers. JSON: instants are RFC 3339 text. */
 export type Tags = Readonly<Record<string, string>>;
 
@@ -20,24 +23,44 @@ export interface VaultRecord extends Place {
   /** JSON text as given. */
   readonly policy?: string | undefined;
   readonly lock?: VaultLock | undefined;
+  readonly notifications?: VaultNotifications | undefined;
+  /** Absent: an ordinary one. */
+  readonly type?: 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT' | undefined;
+}
+
+export interface VaultNotifications {
+  readonly topicArn: string;
+  readonly events: readonly string[];
+}
+
+/** The rule of a plan that made a job or point. */
+export interface PlanRef {
+  readonly planId: string;
+  readonly planName: string;
+  readonly planVersion: string;
+  readonly ruleId: string;
+  readonly ruleName: string;
 }
 
 /** Days after creation; -1 or absent means never. */
 export interface LifecycleRecord {
   readonly deleteAfterDays?: number | undefined;
+  /** Given back as it came; no type of resource here has a cold tier, and AWS ignores it for those. */
+  readonly moveToColdAfterDays?: number | undefined;
+  readonly optInToArchive?: boolean | undefined;
 }
 
 export interface PointRecord extends Place {
   readonly arn: string;
   readonly vaultName: string;
   readonly resourceArn: string;
-  readonly status: 'CREATING' | 'COMPLETED' | 'DELETING' | 'EXPIRED';
+  readonly status: 'CREATING' | 'COMPLETED' | 'PARTIAL' | 'DELETING' | 'EXPIRED';
   readonly statusMessage?: string | undefined;
   /** Of the first point of this data: a copy keeps it, and retention counts from it. */
   readonly createdAt: string;
   readonly startedAt: string;
   readonly completedAt?: string | undefined;
-  /** Key of the RDS snapshot that holds the bytes. */
+  /** Key of what holds the bytes, as the resource's type understands it: for RDS a snapshot. */
   readonly snapshotKey: string;
   readonly bytes: number;
   readonly lifecycle?: LifecycleRecord | undefined;
@@ -48,6 +71,7 @@ export interface PointRecord extends Place {
   /** Those of the resource when it was backed up. */
   readonly sourceTags: Tags;
   readonly lastRestoreAt?: string | undefined;
+  readonly createdBy?: PlanRef | undefined;
 }
 
 interface JobRecord extends Place {
@@ -58,6 +82,7 @@ interface JobRecord extends Place {
   readonly iamRoleArn: string;
   readonly bytes?: number | undefined;
   readonly percent: number;
+  readonly createdBy?: PlanRef | undefined;
 }
 
 export interface BackupJobRecord extends JobRecord {
@@ -70,6 +95,13 @@ export interface BackupJobRecord extends JobRecord {
   readonly initiatedAt?: string | undefined;
   readonly lifecycle?: LifecycleRecord | undefined;
   readonly tags: Tags;
+  /** What the plan wants to be copied when the job is complete. */
+  readonly copies?: readonly PlannedCopy[] | undefined;
+}
+
+export interface PlannedCopy {
+  readonly destinationVaultArn: string;
+  readonly lifecycle?: LifecycleRecord | undefined;
 }
 
 export interface CopyJobRecord extends JobRecord {
@@ -80,6 +112,7 @@ export interface CopyJobRecord extends JobRecord {
   readonly destinationPointArn?: string | undefined;
   readonly resourceArn: string;
   readonly lifecycle?: LifecycleRecord | undefined;
+  readonly createdByBackupJob?: string | undefined;
 }
 
 export interface RestoreJobRecord extends JobRecord {
@@ -87,6 +120,10 @@ export interface RestoreJobRecord extends JobRecord {
   readonly pointArn: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly copySourceTags: boolean;
+  /** ARN of what the point is of; absent in jobs of older versions. */
+  readonly resourceArn?: string | undefined;
+  readonly pointCreatedAt?: string | undefined;
+  readonly vaultName?: string | undefined;
   readonly createdResourceArn?: string | undefined;
   readonly validation?: { readonly status: string; readonly message?: string | undefined } | undefined;
 }
@@ -95,7 +132,7 @@ export interface HoldRecord extends Place {
   readonly id: string;
   readonly title: string;
   readonly description: string;
-  readonly status: 'CREATING' | 'ACTIVE' | 'CANCELED';
+  readonly status: 'CREATING' | 'ACTIVE' | 'CANCELING' | 'CANCELED';
   readonly createdAt: string;
   readonly cancelledAt?: string | undefined;
   readonly cancelDescription?: string | undefined;
@@ -115,3 +152,11 @@ export interface RegionSettings extends Place {
   readonly optIn: Readonly<Record<string, boolean>>;
   readonly management: Readonly<Record<string, boolean>>;
 }
+
+export interface GlobalSettings {
+  readonly values: Readonly<Record<string, string>>;
+  readonly changedAt: string;
+}
+
+/** What the first call with an idempotency token got, and the digest of what it asked for. Older versions kept the id alone. */
+export type TokenRecord = string | { readonly id: string; readonly digest: string };

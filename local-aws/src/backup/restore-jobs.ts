@@ -1,28 +1,28 @@
-import { keyOf as rdsKey, rdsArn } from '../rds/names.ts';
-import type { InstanceRecord } from '../rds/records.ts';
-import { restoreFromSnapshot } from '../rds/restore.ts';
-import { tagContext } from '../rds/tags.ts';
 import type { BackupContext } from './context.ts';
 import { TYPICAL } from './durations.ts';
 import { JobFailure } from './faults.ts';
+import { tellRestore } from './happenings.ts';
+import type { JobFacts } from './job-points.ts';
 import { JobRunner } from './job-runner.ts';
+import type { ResourceKind } from './kinds/kind.ts';
 import { keyOf } from './names.ts';
-import type { RestoreJobRecord } from './records.ts';
-import { restoreInput } from './restore-metadata.ts';
+import type { PointRecord, RestoreJobRecord } from './records.ts';
 
 const UNFINISHED = new Set(['PENDING', 'RUNNING']);
 
-/** Restore jobs: they call RDS in the name of the service role, and are complete when the instance is available. */
+/** Restore jobs: they work in the name of the service role, and are complete when the resource is available. */
 export class RestoreJobs {
   readonly #context: BackupContext;
   readonly #runner: JobRunner<RestoreJobRecord>;
 
   constructor(context: BackupContext) {
     this.#context = context;
-    const { platform, store } = context;
-    this.#runner = new JobRunner(platform, store.restoreJobs, (statusMessage) => ({
-      ...{ state: 'FAILED', statusMessage, completedAt: store.now() },
-    }));
+    const { platform, store, hook } = context;
+    this.#runner = new JobRunner(platform, store.restoreJobs, {
+      hook,
+      failed: (statusMessage) => ({ state: 'FAILED', statusMessage, completedAt: store.now() }),
+      onFailed: (job) => tellRestore(context, job),
+    });
   }
 
   start(job: RestoreJobRecord): void {
@@ -36,58 +36,60 @@ export class RestoreJobs {
   }
 
   async #drive(key: string, signal: AbortSignal): Promise<void> {
-    const { store, platform, rds } = this.#context;
+    const { store, platform, kinds } = this.#context;
     const job = store.restoreJobs.get(key);
     if (!job) return;
-    if (job.state === 'PENDING')
-      await platform.pace.take('backup.restoreQueue', { typicalSeconds: TYPICAL.restoreQueue, signal });
-    const instance = this.#made(job) ?? (await this.#make(key, job));
-    const createdResourceArn = rdsArn(instance, 'db', instance.id);
-    await this.#runner.patch(key, { state: 'RUNNING', createdResourceArn });
-    const settled = await rds.fleet.settled(rdsKey(instance, instance.id), signal);
-    if (!settled || settled.status === 'deleting')
-      throw new JobFailure(`The instance ${instance.id} was deleted while it was being restored.`);
-    if (settled.createdAt === undefined)
-      throw new JobFailure(
-        `The restore of ${instance.id} failed: the instance is ${settled.status}. ${settled.failure ?? ''}`,
-      );
-    await store.patchPoint(job.pointArn, { lastRestoreAt: store.now() });
-    await this.#runner.patch(key, { state: 'COMPLETED', completedAt: store.now(), percent: 100 });
-  }
-
-  /** The instance that this job made before a crash. */
-  #made(job: RestoreJobRecord): InstanceRecord | undefined {
-    return [...this.#context.rds.store.instances.values()].find(
-      ({ awsBackupJob }) => awsBackupJob === job.id,
-    );
-  }
-
-  async #make(key: string, job: RestoreJobRecord): Promise<InstanceRecord> {
-    const { store, rds, platform } = this.#context;
     const point = store.points.get(job.pointArn);
-    const snapshot = point && rds.store.snapshots.get(point.snapshotKey);
-    if (point?.status !== 'COMPLETED' || !snapshot)
+    if (!point) throw new JobFailure(`Recovery point ${job.pointArn} is not available.`);
+    const facts = factsOf(job, point);
+    if (job.state === 'PENDING') {
+      await platform.pace.take('backup.restoreQueue', { typicalSeconds: TYPICAL.restoreQueue, signal });
+      await this.#runner.at('backup.restore.pending', facts, signal);
+    }
+    const kind = kinds.must(point.resourceArn);
+    const createdResourceArn = kind.begun(job) ?? (await this.#make(key, job, kind));
+    const running = await this.#runner.patch(key, { state: 'RUNNING', createdResourceArn });
+    if (!running) return;
+    tellRestore(this.#context, running);
+    this.#mustNot(await this.#runner.at('backup.restore.running', facts, signal));
+    const issue = await kind.restored(running, point, {
+      signal,
+      progress: async (percent) => {
+        await this.#runner.patch(key, { percent });
+      },
+    });
+    this.#mustNot(await this.#runner.at('backup.restore.finish', facts, signal));
+    const completedAt = store.now();
+    await store.patchPoint(job.pointArn, { lastRestoreAt: completedAt });
+    const statusMessage = issue?.message;
+    const done = await this.#runner.patch(key, {
+      ...{ state: 'COMPLETED', completedAt, percent: 100, statusMessage },
+    });
+    if (done) tellRestore(this.#context, done, issue);
+  }
+
+  async #make(key: string, job: RestoreJobRecord, kind: ResourceKind): Promise<string> {
+    const { store, platform } = this.#context;
+    const point = store.points.get(job.pointArn);
+    if ((point?.status !== 'COMPLETED' && point?.status !== 'PARTIAL') || !kind.holds(point))
       throw new JobFailure(`Recovery point ${job.pointArn} is not available.`);
     await this.#runner.patch(key, { state: 'RUNNING', bytes: point.bytes });
-    const input = restoreInput(job.metadata, snapshot);
-    const tags = job.copySourceTags ? point.sourceTags : {};
-    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    const call = platform.roles.callAs(job.iamRoleArn, job.region, 'rds', 'RestoreDBInstanceFromDBSnapshot');
+    const call = platform.roles.callAs(
+      job.iamRoleArn,
+      job.region,
+      kind.type.toLowerCase(),
+      'StartRestoreJob',
+    );
     if (!call) throw new JobFailure(`IAM Role ${job.iamRoleArn} no longer exists.`);
-    try {
-      if (job.copySourceTags && Tags.length > 0)
-        platform.authorize(
-          call,
-          'rds:AddTagsToResource',
-          rdsArn(job, 'db', input.DBInstanceIdentifier ?? ''),
-          tagContext(Tags),
-        );
-      await restoreFromSnapshot(rds, { ...input, Tags }, call, job.id);
-    } catch (cause) {
-      throw new JobFailure(cause instanceof Error ? cause.message : String(cause));
-    }
-    const made = this.#made(job);
-    if (!made) throw new JobFailure('The instance was deleted while it was being restored.');
-    return made;
+    return kind.restore(job, point, call);
   }
+
+  /** A restore job knows no PARTIAL. */
+  #mustNot(partial: string | undefined): void {
+    if (partial !== undefined) throw new JobFailure(partial);
+  }
+}
+
+function factsOf({ accountId, region, id }: RestoreJobRecord, point: PointRecord): JobFacts {
+  return { accountId, region, id, resource: point.resourceArn, vault: point.vaultName };
 }

@@ -1,13 +1,13 @@
 import * as Backup from '@aws-sdk/client-backup';
+import { notImplemented } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { tagsOf } from './access.ts';
 import type { BackupContext } from './context.ts';
+import { date } from './describe.ts';
 import { fault, required } from './faults.ts';
 import { keyOf, parseVaultArn, samePlace } from './names.ts';
-import type { RegionSettings, Tags } from './records.ts';
-
-/** Aurora is not opted in until somebody does it, as in many real accounts: a plan then skips it without a word. */
-const OPTED_IN = { RDS: true, S3: true, EBS: true, EC2: true, DynamoDB: true, EFS: true, Aurora: false };
+import type { Tags } from './records.ts';
+import { changeGlobalSettings, globalSettings, regionSettings } from './settings.ts';
 
 interface Tagged {
   readonly tags: Tags;
@@ -15,13 +15,13 @@ interface Tagged {
   readonly put: (tags: Tags) => Promise<void>;
 }
 
-/** Opt-in per region, and tags of vaults, recovery points and legal holds. */
+/** Opt-in per region, settings of the organization, and tags of vaults, recovery points, plans and legal holds. */
 export function settingsHandlers(context: BackupContext): Handlers<typeof Backup> {
   const { platform, store } = context;
   return {
     async DescribeRegionSettings(_input, call) {
       platform.authorize(call, 'backup:DescribeRegionSettings', '*');
-      const { optIn, management } = settings(call);
+      const { optIn, management } = regionSettings(store, call);
       return {
         ResourceTypeOptInPreference: { ...optIn },
         ResourceTypeManagementPreference: { ...management },
@@ -30,13 +30,48 @@ export function settingsHandlers(context: BackupContext): Handlers<typeof Backup
 
     async UpdateRegionSettings(input, call) {
       platform.authorize(call, 'backup:UpdateRegionSettings', '*');
-      const { optIn, management } = settings(call);
+      const { optIn, management } = regionSettings(store, call);
+      requireKnown(input.ResourceTypeOptInPreference, optIn);
+      requireKnown(input.ResourceTypeManagementPreference, management);
       await store.settings.put(keyOf(call, 'settings'), {
         ...{ accountId: call.accountId, region: call.region },
         optIn: { ...optIn, ...input.ResourceTypeOptInPreference },
         management: { ...management, ...input.ResourceTypeManagementPreference },
       });
       return {};
+    },
+
+    async DescribeGlobalSettings(_input, call) {
+      platform.authorize(call, 'backup:DescribeGlobalSettings', '*');
+      const { values, changedAt } = globalSettings(store);
+      return { GlobalSettings: { ...values }, LastUpdateTime: date(changedAt) };
+    },
+
+    /** The first account stands for the organization's management account. */
+    async UpdateGlobalSettings(input, call) {
+      platform.authorize(call, 'backup:UpdateGlobalSettings', '*');
+      const changes = input.GlobalSettings ?? {};
+      if (call.accountId !== platform.accountIds()[0])
+        throw fault(
+          Backup.InvalidRequestException,
+          `Account ${call.accountId} is not the management account of the organization; only that may change global settings.`,
+        );
+      requireKnown(changes, globalSettings(store).values);
+      const wrong = Object.entries(changes).find(([, value]) => value !== 'true' && value !== 'false');
+      if (wrong)
+        throw fault(
+          Backup.InvalidParameterValueException,
+          `The global setting ${wrong[0]} must be true or false; it is ${wrong[1]}.`,
+        );
+      if (changes['isMpaEnabled'] === 'true')
+        throw notImplemented('backup', 'UpdateGlobalSettings with isMpaEnabled (multi-party approval)');
+      await changeGlobalSettings(store, changes);
+      return {};
+    },
+
+    async GetSupportedResourceTypes(_input, call) {
+      platform.authorize(call, 'backup:GetSupportedResourceTypes', '*');
+      return { ResourceTypes: [...context.kinds.types].sort() };
     },
 
     async ListTags(input, call) {
@@ -62,11 +97,6 @@ export function settingsHandlers(context: BackupContext): Handlers<typeof Backup
       return {};
     },
   };
-
-  function settings(call: Call): Pick<RegionSettings, 'optIn' | 'management'> {
-    const { optIn = {}, management = {} } = store.settings.get(keyOf(call, 'settings')) ?? {};
-    return { optIn: { ...OPTED_IN, ...optIn }, management };
-  }
 
   function find(arn: string, action: string, call: Call, request: Record<string, string> = {}): Tagged {
     const resource = lookUp(arn, call);
@@ -100,4 +130,11 @@ export function settingsHandlers(context: BackupContext): Handlers<typeof Backup
     const [key, record] = hold;
     return { tags: record.tags, policy: undefined, put: (tags) => store.holds.put(key, { ...record, tags }) };
   }
+}
+
+function requireKnown(given: object | undefined, known: object): void {
+  const unknown = Object.keys(given ?? {}).find((name) => !(name in known));
+  if (unknown === undefined) return;
+  const message = `${unknown} is not one of ${Object.keys(known).sort().join(', ')}.`;
+  throw fault(Backup.InvalidParameterValueException, message);
 }

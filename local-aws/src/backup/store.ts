@@ -3,11 +3,13 @@ import { keyOf, samePlace } from './names.ts';
 import type {
   BackupJobRecord,
   CopyJobRecord,
+  GlobalSettings,
   HoldRecord,
   HoldSelection,
   PointRecord,
   RegionSettings,
   RestoreJobRecord,
+  TokenRecord,
   VaultRecord,
 } from './records.ts';
 
@@ -24,8 +26,9 @@ export class BackupStore {
   readonly restoreJobs: Table<RestoreJobRecord>;
   readonly holds: Table<HoldRecord>;
   readonly settings: Table<RegionSettings>;
-  /** Idempotency tokens: `<account>/<region>/<operation>/<token>` to the id that the first call got. */
-  readonly tokens: Table<string>;
+  readonly globals: Table<GlobalSettings>;
+  /** Idempotency tokens: `<account>/<region>/<operation>/<token>`. */
+  readonly tokens: Table<TokenRecord>;
 
   constructor(platform: Platform) {
     this.platform = platform;
@@ -36,6 +39,7 @@ export class BackupStore {
     this.restoreJobs = platform.table('backup/restore-jobs');
     this.holds = platform.table('backup/legal-holds');
     this.settings = platform.table('backup/region-settings');
+    this.globals = platform.table('backup/global-settings');
     this.tokens = platform.table('backup/idempotency-tokens');
   }
 
@@ -59,15 +63,6 @@ export class BackupStore {
     const changed = { ...point, ...patch };
     await this.points.put(arn, changed);
     return changed;
-  }
-
-  /** What an earlier call with this token got, if there was one. */
-  knownToken(place: Place, operation: string, token: string | undefined): string | undefined {
-    return token === undefined ? undefined : this.tokens.get(keyOf(place, `${operation}/${token}`));
-  }
-
-  async keepToken(place: Place, operation: string, token: string | undefined, id: string): Promise<void> {
-    if (token !== undefined) await this.tokens.put(keyOf(place, `${operation}/${token}`), id);
   }
 
   /** When AWS deletes a point by itself; undefined means never. */

@@ -12,6 +12,7 @@ import { page } from './paging.ts';
 import type { VaultRecord } from './records.ts';
 
 const MOST_VAULTS = 300;
+const SHORTEST_AIR_GAPPED = 7;
 const COOLING_OFF_DAYS = 3;
 const DAY_MS = 86_400_000;
 
@@ -20,30 +21,41 @@ export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
   const { platform, store } = context;
   return {
     async CreateBackupVault(input, call) {
-      const name = required(input.BackupVaultName, 'BackupVaultName');
-      if (!/^[\w-]{2,50}$/.test(name))
+      const { vault, arn } = newVault(input, call, 'backup:CreateBackupVault');
+      requireNewVault(call, vault.name);
+      requireRoom(call);
+      const keyArn = await keyFor(input.EncryptionKeyArn, call);
+      requireNewVault(call, vault.name);
+      await store.vaults.put(keyOf(call, vault.name), { ...vault, keyArn });
+      return {
+        BackupVaultName: vault.name,
+        BackupVaultArn: arn,
+        CreationDate: new Date(vault.createdAt),
+      };
+    },
+
+    /** Locked in compliance mode from its first moment, without cooling-off. */
+    async CreateLogicallyAirGappedBackupVault(input, call) {
+      const minDays = required(input.MinRetentionDays, 'MinRetentionDays');
+      const maxDays = required(input.MaxRetentionDays, 'MaxRetentionDays');
+      if (minDays < SHORTEST_AIR_GAPPED)
         throw fault(
           Backup.InvalidParameterValueException,
-          `Backup vault name ${name} must be 2 to 50 letters, digits, - or _.`,
+          `MinRetentionDays of a logically air-gapped vault must be ${SHORTEST_AIR_GAPPED} or more; it is ${minDays}.`,
         );
-      const tags = input.BackupVaultTags ?? {};
-      const arn = vaultArn({ ...call, name });
-      platform.authorize(call, 'backup:CreateBackupVault', arn, tagsOf(tags, 'RequestTag'));
-      requireNewVault(call, name);
-      if ([...store.vaults.values()].filter((vault) => samePlace(vault, call)).length >= MOST_VAULTS)
-        throw fault(
-          Backup.LimitExceededException,
-          `There can be ${MOST_VAULTS} backup vaults in a region at most.`,
-        );
+      requireLimits(minDays, maxDays, undefined);
+      const { vault, arn } = newVault(input, call, 'backup:CreateLogicallyAirGappedBackupVault');
+      requireNewVault(call, vault.name);
+      requireRoom(call);
       const keyArn = await keyFor(input.EncryptionKeyArn, call);
-      requireNewVault(call, name);
-      const vault: VaultRecord = {
-        ...{ accountId: call.accountId, region: call.region, name, keyArn, tags },
-        createdAt: store.now(),
-        creatorRequestId: input.CreatorRequestId,
+      requireNewVault(call, vault.name);
+      const lock = { minDays, maxDays, lockDate: vault.createdAt };
+      const complete: VaultRecord = { ...vault, keyArn, lock, type: 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT' };
+      await store.vaults.put(keyOf(call, vault.name), complete);
+      return {
+        ...{ BackupVaultName: vault.name, BackupVaultArn: arn, VaultState: 'AVAILABLE' as const },
+        CreationDate: new Date(vault.createdAt),
       };
-      await store.vaults.put(keyOf(call, name), vault);
-      return { BackupVaultName: name, BackupVaultArn: arn, CreationDate: new Date(vault.createdAt) };
     },
 
     async DescribeBackupVault(input, call) {
@@ -58,7 +70,9 @@ export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
       refuseMembers('backup', 'ListBackupVaults', input, ['ByShared']);
       platform.authorize(call, 'backup:ListBackupVaults', '*');
       const here = [...store.vaults.values()].filter((vault) => samePlace(vault, call));
-      const listed = input.ByVaultType === undefined || input.ByVaultType === 'BACKUP_VAULT' ? here : [];
+      const listed = here.filter(
+        ({ type = 'BACKUP_VAULT' }) => input.ByVaultType === undefined || input.ByVaultType === type,
+      );
       const { items, NextToken } = page(listed, ({ name }) => name, input);
       return { BackupVaultList: items.map((vault) => describeVault(context, vault)), NextToken };
     },
@@ -96,6 +110,7 @@ export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
     async PutBackupVaultLockConfiguration(input, call) {
       const vault = vaultFor(context, call, 'backup:PutBackupVaultLockConfiguration', input.BackupVaultName);
       requireChangeable(vault);
+      requireOrdinary(vault, 'PutBackupVaultLockConfiguration');
       const { MinRetentionDays: minDays, MaxRetentionDays: maxDays, ChangeableForDays: days } = input;
       requireLimits(minDays, maxDays, days);
       const until = new Date(platform.clock.now().getTime() + (days ?? 0) * DAY_MS).toISOString();
@@ -115,6 +130,34 @@ export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
       return {};
     },
   };
+
+  /** What kinds of vaults have in common. Their key is not decided yet. */
+  function newVault(
+    input: Pick<Backup.CreateBackupVaultInput, 'BackupVaultName' | 'BackupVaultTags' | 'CreatorRequestId'>,
+    call: Call,
+    action: string,
+  ): { vault: Omit<VaultRecord, 'keyArn'>; arn: string } {
+    const name = required(input.BackupVaultName, 'BackupVaultName');
+    if (!/^[\w-]{2,50}$/.test(name))
+      throw fault(
+        Backup.InvalidParameterValueException,
+        `Backup vault name ${name} must be 2 to 50 letters, digits, - or _.`,
+      );
+    const tags = input.BackupVaultTags ?? {};
+    const arn = vaultArn({ ...call, name });
+    platform.authorize(call, action, arn, tagsOf(tags, 'RequestTag'));
+    const { accountId, region } = call;
+    const vault = { accountId, region, name, tags, createdAt: store.now() };
+    return { vault: { ...vault, creatorRequestId: input.CreatorRequestId }, arn };
+  }
+
+  function requireRoom(call: Call): void {
+    if ([...store.vaults.values()].filter((vault) => samePlace(vault, call)).length < MOST_VAULTS) return;
+    throw fault(
+      Backup.LimitExceededException,
+      `There can be ${MOST_VAULTS} backup vaults in a region at most.`,
+    );
+  }
 
   async function change(vault: VaultRecord, patch: Partial<VaultRecord>): Promise<void> {
     await store.vaults.put(keyOf(vault, vault.name), { ...vault, ...patch });
@@ -152,6 +195,15 @@ export function vaultHandlers(context: BackupContext): Handlers<typeof Backup> {
   }
 }
 
+/** @throws InvalidRequestException for a vault whose lock is its nature. */
+function requireOrdinary(vault: VaultRecord, operation: string): void {
+  if (vault.type !== undefined)
+    throw fault(
+      Backup.InvalidRequestException,
+      `${operation} is not possible for the logically air-gapped vault ${vault.name}.`,
+    );
+}
+
 export function refuseOtherAccount(operation: string, accountId: string | undefined, call: Call): void {
   if (accountId !== undefined && accountId !== call.accountId)
     refuseMembers('backup', operation, { BackupVaultAccountId: accountId }, ['BackupVaultAccountId']);
@@ -163,7 +215,8 @@ function requireLimits(
   changeable: number | undefined,
 ): void {
   const invalid = (message: string) => fault(Backup.InvalidParameterValueException, message);
-  if (min !== undefined && min < 1) throw invalid(`MinRetentionDays must be 1 or more; it is ${min}.`);
+  if (min !== undefined && (min < 1 || min > 36_500))
+    throw invalid(`MinRetentionDays must be 1 to 36500; it is ${min}.`);
   if (max !== undefined && (max < 1 || max > 36_500))
     throw invalid(`MaxRetentionDays must be 1 to 36500; it is ${max}.`);
   if (min !== undefined && max !== undefined && min > max)

@@ -1,7 +1,7 @@
 import type { RestoreDBInstanceFromDBSnapshotCommandInput } from '@aws-sdk/client-rds';
-import { majorOf, OPTION_GROUP } from '../rds/describe.ts';
-import type { SnapshotRecord } from '../rds/records.ts';
-import { JobFailure } from './faults.ts';
+import { majorOf, OPTION_GROUP } from '../../rds/describe.ts';
+import type { SnapshotRecord } from '../../rds/records.ts';
+import { JobFailure } from '../faults.ts';
 
 type Input = RestoreDBInstanceFromDBSnapshotCommandInput;
 

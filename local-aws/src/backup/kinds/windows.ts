@@ -1,5 +1,5 @@
-import type { InstanceRecord } from '../rds/records.ts';
-import { JobFailure } from './faults.ts';
+import type { InstanceRecord } from '../../rds/records.ts';
+import { JobFailure } from '../faults.ts';
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const MINUTES_PER_WEEK = 7 * 24 * 60;
