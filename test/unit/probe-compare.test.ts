@@ -118,6 +118,14 @@ test.each<[string, readonly Block[], object]>([
   expect(compareBlocks(QUIET, QUIET, copy(of))).toMatchObject(expected);
 });
 
+test('a block that moved and is as one of the passes saw it is proven, and one with as many rows that are others is wrong', () => {
+  const [before, after] = [source([[10, 1]]), source([[6, 2]])];
+  expect(compareBlocks(before, after, copy([[10, 1]]))).toMatchObject({ wrongBlocks: [], provenRows: 10 });
+  expect(compareBlocks(before, after, copy([[6, 2]]))).toMatchObject({ wrongBlocks: [], provenRows: 6 });
+  expect(compareBlocks(before, after, copy([[10, 2]]))).toMatchObject({ wrongBlocks: [0], wrongRows: 1 });
+  expect(compareBlocks(before, after, copy([[6, 1]]))).toMatchObject({ wrongBlocks: [0], provenRows: 0 });
+});
+
 test('in a block that moved, old rows may become fewer down to the second pass, and no further', () => {
   const [before, after] = [source([[10, 1]]), source([[6, 2]])];
   expect(compareBlocks(before, after, copy([[8, 5]]))).toMatchObject({

@@ -13,7 +13,7 @@ export interface CopiedTable {
 }
 
 export interface TableComparison {
-  /** Old rows in quiet blocks that are exactly those of the source. */
+  /** Old rows that are exactly those of the source: in quiet blocks, and in moved ones that the copy holds as one of the passes saw them. */
   readonly provenRows: number;
   readonly quietBlocks: number;
   readonly movedBlocks: number;
@@ -28,8 +28,9 @@ export interface TableComparison {
 }
 
 /**
- * Judges block by block. Equal at both passes: quiet, so the copy must be equal. Otherwise the block moved, and only the number of its old
- * rows is bounded: they can be deleted and never come back.
+ * Judges block by block. Equal at both passes: quiet, so the copy must be equal. Otherwise the block moved. Its old rows can be deleted and
+ * never come back: the copy's are some of the first pass's, and all of the second one's. So where it has as many as one of the passes, it has
+ * the same ones; in between only their number is bounded.
  */
 export function compareBlocks(
   before: TableFingerprint,
@@ -59,6 +60,11 @@ export function compareBlocks(
     } else if (quiet) provenRows += first.count;
     else if (here.count < last.count) wrong(block, last.count - here.count, 0);
     else if (here.count > first.count) wrong(block, 0, here.count - first.count);
+    else if (first.count !== last.count && (here.count === first.count || here.count === last.count)) {
+      const pass = here.count === first.count ? first : last;
+      if (here.digest === pass.digest) provenRows += here.count;
+      else wrong(block, 0, 0);
+    }
   }
   if (rewritten) {
     // Rows were moved to other places in between: all that holds is that old rows only become fewer.
