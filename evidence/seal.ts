@@ -3,7 +3,14 @@ import { STATEMENT_TYPE } from './verifier/envelope.ts';
 import { countEnds, SEAL_PREDICATE } from './verifier/seal-format.ts';
 import type { NightFact } from '../domain/facts.ts';
 import type { Statement } from './statement.ts';
-import type { Irregularity, LedgerKey, SealedStatement, SealPredicate } from './verifier/seal-format.ts';
+import type {
+  Irregularity,
+  LedgerKey,
+  LedgerSettings,
+  OpenSlot,
+  SealedStatement,
+  SealPredicate,
+} from './verifier/seal-format.ts';
 
 export interface SealContent {
   readonly sequence: number;
@@ -14,6 +21,9 @@ export interface SealContent {
   readonly statements: readonly SealedStatement[];
   readonly keys: readonly LedgerKey[];
   readonly irregularities: readonly Irregularity[];
+  readonly unsealed?: readonly OpenSlot[];
+  readonly open?: readonly OpenSlot[];
+  readonly settings?: LedgerSettings;
 }
 
 /** A seal is itself an in-toto statement; its subject is the night. */

@@ -123,6 +123,8 @@ function decodeSeal(payload) {
     isListOf(irregularities, 'key', 'what') &&
     isListOf(population, 'resource', 'arn', 'slot', 'end', 'reason');
   asRecord(asRecord(counts, 'counts')['population'], 'counts.population');
+  for (const slots of [predicate['unsealed'] ?? [], predicate['open'] ?? []])
+    if (!isListOf(slots, 'policy', 'slot', 'resource')) throw new Error('its open slots have no such fields');
   if (!wellFormed) throw new Error('it does not have the fields of a seal');
   return predicate;
 }
@@ -168,7 +170,10 @@ function collector() {
   const findings = [];
   return { findings, found: (code, object, message) => findings.push({ code, object, message }) };
 }
-/** Every file below `dir` as a sorted path with slashes. What is neither file nor folder is reported: it could point anywhere. */
+function filesIn(dir) {
+  return { list: (found) => filesBelow(dir, found), read: (path) => readIfThere(dir, path) };
+}
+/** What is neither file nor folder is reported: it could point anywhere. */
 function* filesBelow(dir, found, prefix = '') {
   const entries = readdirSync(join(dir, prefix), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -178,7 +183,6 @@ function* filesBelow(dir, found, prefix = '') {
     else found('extra', path, 'it is neither a file nor a folder');
   }
 }
-/** Reads a file of the export; what cannot be read for lack of the file is a finding, any other trouble stops the verification. */
 function readIfThere(dir, path) {
   try {
     return readFileSync(join(dir, path));
@@ -191,8 +195,8 @@ function readIfThere(dir, path) {
  * `SHA256SUMS` has one line for each file that no seal names: the seals themselves, keys, README, this verifier. It guards against
  * accidents and leaves no byte of the export without a check; only the signatures guard against forgery.
  */
-function checkSums(dir, files, found) {
-  const bytes = readIfThere(dir, CHECKSUMS);
+function checkSums(files, names, found) {
+  const bytes = files.read(CHECKSUMS);
   if (bytes === undefined) {
     found('missing', CHECKSUMS, 'the list of checksums is not there');
     return;
@@ -208,22 +212,22 @@ function checkSums(dir, files, found) {
     last = path;
     listed.set(path, digest);
   }
-  const expected = new Set(files.filter((path) => path !== CHECKSUMS && !path.startsWith(STATEMENTS)));
+  const expected = new Set(names.filter((path) => path !== CHECKSUMS && !path.startsWith(STATEMENTS)));
   for (const path of expected) {
     if (!listed.has(path)) found('extra', path, `${CHECKSUMS} does not list it`);
   }
   for (const [path, digest] of listed) {
-    const content = expected.has(path) ? readIfThere(dir, path) : undefined;
+    const content = expected.has(path) ? files.read(path) : undefined;
     if (content === undefined) found('missing', path, `${CHECKSUMS} lists it, and it is not there`);
     else if (sha256(content) !== digest)
       found('changed', path, `its bytes are not those that ${CHECKSUMS} lists`);
   }
 }
 /** Each public key lies in a file that is named by the key, so that neither can be exchanged. */
-function checkKeyFiles(dir, files, found) {
-  for (const path of files.filter((file) => file.startsWith(KEYS))) {
+function checkKeyFiles(files, names, found) {
+  for (const path of names.filter((file) => file.startsWith(KEYS))) {
     try {
-      const pem = readIfThere(dir, path)?.toString('latin1') ?? '';
+      const pem = files.read(path)?.toString('latin1') ?? '';
       const key = publicKeyOf(pem);
       if (
         `${KEYS}${keyIdOf(key).replace('sha256:', '')}.pem` !== path ||
@@ -245,7 +249,7 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * Walks the seals in order and hands each one that can be read to `visit`, with the one before it.
  * @param given keys the caller trusts; a seal signed by one of them needs no voucher.
  */
-function walkChain(dir, names, given, found, visit) {
+function walkChain(files, names, given, found, visit) {
   const summary = { first: null, last: null, seals: 0, unreadable: false, signers: new Set() };
   let before = null;
   let expected = null;
@@ -261,7 +265,7 @@ function walkChain(dir, names, given, found, visit) {
     }
     const adjacent = place === expected ? before : null;
     expected = place + 1;
-    const link = readLink(dir, path, place, adjacent, given, found);
+    const link = readLink(files, path, place, adjacent, given, found);
     before = link;
     if (link === null) {
       summary.unreadable = true;
@@ -275,8 +279,8 @@ function walkChain(dir, names, given, found, visit) {
   }
   return summary;
 }
-function readLink(dir, path, place, before, given, found) {
-  const bytes = readIfThere(dir, path);
+function readLink(files, path, place, before, given, found) {
+  const bytes = files.read(path);
   if (bytes === undefined) {
     found('missing', path, 'it disappeared while it was being verified');
     return null;
@@ -407,7 +411,7 @@ function followSlots(found, openedBefore) {
       if (kind === 'drill' && verdict === 'passed') passed.add(id);
       open.set(id, { path, policy, slot, ofNight: trigger === 'night' || night !== undefined });
     },
-    night({ path, seal: { night, sealedAt } }) {
+    night({ path, seal: { night, sealedAt, unsealed } }) {
       const { policy, slot, population, verdict } = night;
       const ended = new Set();
       const rows = new Set();
@@ -429,6 +433,11 @@ function followSlots(found, openedBefore) {
         else notChecked.push(`${claim}; the drill that shows it may lie in a seal before this export.`);
       }
       slots += rows.size;
+      for (const { policy: of, slot: begun } of unsealed ?? []) {
+        for (const [id, waiting] of open)
+          if (waiting.policy === of && waiting.slot === begun) open.delete(id);
+        nights.set(JSON.stringify([of, begun]), { ended: null, at: Date.parse(sealedAt) });
+      }
       const ends = new Set(population.map(({ end }) => end));
       const bad = ['failed', 'inconclusive', 'missed'].some((end) => ends.has(end));
       if (verdict === 'passed' && (bad || !ends.has('passed'))) {
@@ -471,47 +480,56 @@ const DESCRIPTION = 'export.json';
  * Never throws: what keeps it from checking is in the report, whose verdict is then `could-not-check`.
  */
 function verifyExport(dir, options = {}) {
+  return verifyFiles(filesIn(dir), dir, options);
+}
+/** @param where names the export in messages. */
+function verifyFiles(files, where, options = {}) {
   try {
     const given = options.key === undefined ? new Map() : readGivenKeys(options.key);
-    return check(dir, given, options);
+    return check(files, where, given, options);
   } catch (error) {
     return couldNotCheck(error.message);
   }
 }
-function check(dir, given, { key, trustedSeal }) {
+function check(files, where, given, { key, trustedSeal }) {
   const { findings, found } = collector();
   const warnings = [];
   const others = [];
   const onDisk = tally();
-  for (const path of filesBelow(dir, found)) {
+  for (const path of files.list(found)) {
     if (path.startsWith(STATEMENTS)) onDisk.add(path);
     else others.push(path);
   }
   const sealNames = others.filter((path) => path.startsWith(SEALS));
   if (sealNames.length === 0 && !others.includes(CHECKSUMS) && !others.includes(DESCRIPTION)) {
     throw new Error(
-      `${dir} is not an export of evidence: it has neither ${SEALS}, ${CHECKSUMS} nor ${DESCRIPTION}`,
+      `${where} is not an export of evidence: it has neither ${SEALS}, ${CHECKSUMS} nor ${DESCRIPTION}`,
     );
   }
-  checkSums(dir, others, found);
-  checkKeyFiles(dir, others, found);
+  checkSums(files, others, found);
+  checkKeyFiles(files, others, found);
   let first = null;
   let anchored = trustedSeal === undefined;
   const sealed = tally();
   const slots = followSlots(found, () =>
     first === null || first.seal.sequence === 1 ? null : first.seal.openedAt,
   );
-  const chain = walkChain(dir, sealNames, given, found, (link, before) => {
+  const chain = walkChain(files, sealNames, given, found, (link, before) => {
     first ??= link;
     anchored ||= link.digest === trustedSeal || (before === null && link.seal.previous === trustedSeal);
-    checkStatements(dir, link, sealed, found, slots);
+    checkStatements(files, link, sealed, found, slots);
     slots.night(link);
+    for (const { policy, slot, resource } of link.seal.unsealed ?? []) {
+      warnings.push(
+        `Seal ${link.seal.sequence} says that the night ${slot} of ${policy} had no seal of its own (${resource}).`,
+      );
+    }
     for (const { key: object, what } of link.seal.irregularities) {
       warnings.push(`Seal ${link.seal.sequence} saw in the ledger: ${object}: ${what}.`);
     }
   });
-  checkEnds(dir, chain, found);
-  if (!sealed.equals(onDisk)) nameDifferences(dir, sealNames, chain.unreadable, found);
+  checkEnds(files, chain, found);
+  if (!sealed.equals(onDisk)) nameDifferences(files, sealNames, chain.unreadable, found);
   if (chain.seals === 0) found('missing', SEALS, 'there is no seal, so nothing was proven');
   if (!anchored)
     found(
@@ -544,7 +562,7 @@ function check(dir, given, { key, trustedSeal }) {
     },
   };
 }
-function checkStatements(dir, { path: seal, seal: { statements }, keys }, sealed, found, slots) {
+function checkStatements(files, { path: seal, seal: { statements }, keys }, sealed, found, slots) {
   let last = '';
   for (const { key, sha256: digest } of statements) {
     if (key <= last) found('reordered', seal, `it does not list ${key} in order`);
@@ -553,7 +571,7 @@ function checkStatements(dir, { path: seal, seal: { statements }, keys }, sealed
       found('malformed', seal, `it lists ${key}, which is not the name of a statement`);
       continue;
     }
-    const bytes = readIfThere(dir, key);
+    const bytes = files.read(key);
     if (bytes === undefined) {
       found('missing', key, `${seal} lists it, and it is not there`);
       continue;
@@ -574,8 +592,8 @@ function checkStatements(dir, { path: seal, seal: { statements }, keys }, sealed
   }
 }
 /** The export says with which seals it begins and ends, so that a seal missing at an end is noticed, too. */
-function checkEnds(dir, { first, last }, found) {
-  const bytes = readIfThere(dir, DESCRIPTION);
+function checkEnds(files, { first, last }, found) {
+  const bytes = files.read(DESCRIPTION);
   if (bytes === undefined) {
     found('missing', DESCRIPTION, 'the description of the export is not there');
     return;
@@ -595,15 +613,15 @@ function checkEnds(dir, { first, last }, found) {
   }
 }
 /** Only when something differs: which statements no seal lists, and which are listed more than once. Holds all names in memory. */
-function nameDifferences(dir, sealNames, unreadable, found) {
+function nameDifferences(files, sealNames, unreadable, found) {
   const listed = new Set();
   for (const path of sealNames) {
-    for (const key of keysListedBy(dir, path)) {
+    for (const key of keysListedBy(files, path)) {
       if (listed.has(key)) found('listed-twice', key, `${path} lists it, and so does a seal before`);
       listed.add(key);
     }
   }
-  const extra = [...filesBelow(dir, () => undefined)].filter(
+  const extra = [...files.list(() => undefined)].filter(
     (path) => path.startsWith(STATEMENTS) && !listed.has(path),
   );
   if (unreadable && extra.length > 0) {
@@ -612,9 +630,9 @@ function nameDifferences(dir, sealNames, unreadable, found) {
   }
   for (const path of extra) found('extra', path, 'no seal lists it');
 }
-function keysListedBy(dir, path) {
+function keysListedBy(files, path) {
   try {
-    return decodeSeal(decodeEnvelope(readIfThere(dir, path) ?? Buffer.alloc(0)).payload).statements.map(
+    return decodeSeal(decodeEnvelope(files.read(path) ?? Buffer.alloc(0)).payload).statements.map(
       ({ key }) => key,
     );
   } catch {

@@ -7,6 +7,7 @@ import { ledgerOf } from './ledger.ts';
 import { findDrill } from './drill-evidence.ts';
 import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
+import { readSettings } from './settings.ts';
 import { recordStatement as record } from './statements.ts';
 import type { Instant } from '../../domain/units.ts';
 import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
@@ -98,7 +99,17 @@ export function createLedgerActivities({
       return asked(`seal the night ${slot}`, async () => {
         const signer = await signerOf(policy, policy.ledger.signingKey);
         const ledger = ledgerOf(policy, clients);
-        return seal({ ledger, time, signer, formerSigner: (key) => formerSigner(policy, key) }, night);
+        const kms = clients.kms(inAccount(policy, 'vault', regionOfKey(policy.ledger.signingKey)));
+        return seal(
+          {
+            ledger,
+            time,
+            signer,
+            formerSigner: (key) => formerSigner(policy, key),
+            settings: (previous) => readSettings(ledger, kms, policy.ledger.signingKey, previous),
+          },
+          night,
+        );
       });
     },
 

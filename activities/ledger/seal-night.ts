@@ -17,9 +17,15 @@ import { listSealObjects, readSeal, requireUnbroken } from './seals.ts';
 import { LATEST_DAYS } from './statements.ts';
 import { listObjects, readVersion } from './versions.ts';
 import { putOnce, requireLocked } from './worm.ts';
-import type { NightFact, SealRef } from '../../domain/facts.ts';
+import type { NightFact, ProtectionFact, SealRef } from '../../domain/facts.ts';
 import type { Signer } from '../../evidence/signer.ts';
-import type { Irregularity, LedgerKey, SealedStatement } from '../../evidence/verifier/seal-format.ts';
+import type {
+  Irregularity,
+  LedgerKey,
+  LedgerSettings,
+  OpenSlot,
+  SealedStatement,
+} from '../../evidence/verifier/seal-format.ts';
 import type { AwsTime } from './aws-time.ts';
 import type { Ledger } from './ledger.ts';
 import type { StoredSeal } from './seals.ts';
@@ -36,6 +42,8 @@ export interface Sealing {
   readonly signer: Signer;
   /** Signs with an earlier key of the ledger; undefined when that key can no longer sign. */
   readonly formerSigner: (key: LedgerKey) => Promise<Signer | undefined>;
+  /** What key and bucket are set to, read back from AWS; part of the seal. */
+  readonly settings?: (previous: StoredSeal | undefined) => Promise<LedgerSettings>;
 }
 
 /**
@@ -59,7 +67,7 @@ export async function sealNight(sealing: Sealing, night: NightFact): Promise<Sea
     }
     const head = recent[0];
     const formerKeys = head?.seal.keys ?? [];
-    const { statements, irregularities, keyids } = await unsealed(
+    const { statements, irregularities, keyids, begun } = await unsealed(
       ledger,
       recent,
       [signer.key, ...formerKeys],
@@ -81,6 +89,8 @@ export async function sealNight(sealing: Sealing, night: NightFact): Promise<Sea
       statements,
       keys,
       irregularities: [...seals.flatMap(irregularitiesOf), ...irregularities],
+      ...openSlots(night, [...(head?.seal.open ?? []), ...begun], recent),
+      ...(sealing.settings === undefined ? {} : { settings: await sealing.settings(head) }),
     });
     const bytes = encodeEnvelope(await signEnvelope(statementBytes(statement), [signer, ...former]));
     const put = await putOnce(ledger, time, sealKey(sequence), bytes);
@@ -123,6 +133,7 @@ async function readRecent(
 interface Examined {
   readonly statement?: SealedStatement;
   readonly keyid?: string;
+  readonly begun?: OpenSlot;
   readonly irregularity?: Irregularity;
 }
 
@@ -131,7 +142,12 @@ async function unsealed(
   recent: readonly StoredSeal[],
   keys: readonly LedgerKey[],
   known: Map<string, Examined>,
-): Promise<{ statements: SealedStatement[]; irregularities: Irregularity[]; keyids: Set<string> }> {
+): Promise<{
+  statements: SealedStatement[];
+  irregularities: Irregularity[];
+  keyids: Set<string>;
+  begun: OpenSlot[];
+}> {
   const [head] = recent;
   const sealed = new Set(recent.flatMap(({ seal }) => seal.statements.map(({ key }) => key)));
   const after =
@@ -154,6 +170,7 @@ async function unsealed(
     statements: examined.flatMap(({ statement }) => statement ?? []),
     irregularities: [...irregularities, ...examined.flatMap(({ irregularity }) => irregularity ?? [])],
     keyids: new Set(examined.flatMap(({ keyid }) => keyid ?? [])),
+    begun: examined.flatMap(({ begun }) => begun ?? []),
   };
 }
 
@@ -166,7 +183,7 @@ async function examine(
   const bytes = await readVersion(ledger, key, versionId);
   try {
     const envelope = decodeEnvelope(bytes);
-    decodeStatement(envelope.payload);
+    const begun = slotBegunBy(decodeStatement(envelope.payload));
     for (const signature of envelope.signatures) {
       const publicKey = keys.get(signature.keyid);
       if (publicKey === undefined)
@@ -177,11 +194,43 @@ async function examine(
     return {
       statement,
       ...(envelope.signatures[0] === undefined ? {} : { keyid: envelope.signatures[0].keyid }),
+      ...(begun === null ? {} : { begun }),
     };
   } catch (error) {
     return { irregularity: { key, what: `not sealed: ${(error as Error).message}` } };
   }
 }
+
+/** The night that a protection or a drill belongs to; null for everything else, and for what people started by hand. */
+function slotBegunBy({ predicateType, predicate }: ReturnType<typeof decodeStatement>): OpenSlot | null {
+  if (!/\/(drill|protection)\/v1$/.test(predicateType) || predicate['trigger'] !== 'night') return null;
+  const { policy, slot, resource } = predicate as unknown as ProtectionFact;
+  return { policy, slot, resource: resource.name };
+}
+
+/**
+ * Sorts what was begun before: ended by this or a recent seal, without a seal of its own (a later night of the same policy is being sealed),
+ * or still running under another policy. A seal that could not be written is said by the next one this way, whatever died in between.
+ */
+function openSlots(
+  night: NightFact,
+  begun: readonly OpenSlot[],
+  recent: readonly StoredSeal[],
+): { unsealed?: OpenSlot[]; open?: OpenSlot[] } {
+  const sealed = new Set([night, ...recent.map(({ seal }) => seal.night)].map(idOfNight));
+  const said = new Set(recent.flatMap(({ seal }) => (seal.unsealed ?? []).map(idOfNight)));
+  const left = new Map<string, OpenSlot>();
+  for (const one of begun)
+    if (!sealed.has(idOfNight(one)) && !said.has(idOfNight(one)))
+      left.set(JSON.stringify([one.policy, one.slot, one.resource]), one);
+  const all = [...left.values()];
+  const lost = all.filter(({ policy, slot }) => policy === night.policy && slot < night.slot);
+  const open = all.filter((one) => !lost.includes(one));
+  return { ...(lost.length > 0 ? { unsealed: lost } : {}), ...(open.length > 0 ? { open } : {}) };
+}
+
+const idOfNight = ({ policy, slot }: { policy: string; slot: string }): string =>
+  JSON.stringify([policy, slot]);
 
 function irregularitiesOf({ key, laterVersions, deleteMarkers }: LedgerObject): Irregularity[] {
   return [

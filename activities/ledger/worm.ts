@@ -81,7 +81,8 @@ function holds({ mode, until }: Lock, needed: Date): boolean {
   return mode === 'COMPLIANCE' && until >= needed;
 }
 
-async function readLock(ledger: Ledger, key: string, versionId: string): Promise<Lock> {
+/** What S3 says now; mode undefined and 1970 when there is no lock. */
+export async function readLock(ledger: Ledger, key: string, versionId: string): Promise<Lock> {
   try {
     const { Retention } = await ledger.s3.send(
       new GetObjectRetentionCommand({ ...inLedger(ledger), Key: key, VersionId: versionId }),

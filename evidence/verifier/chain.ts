@@ -1,9 +1,9 @@
 import { decodeEnvelope, keyIdOf, publicKeyOf, sha256, signatureHolds } from './envelope.ts';
-import { readIfThere, SEALS } from './folder.ts';
+import { SEALS } from './folder.ts';
 import { countEnds, decodeSeal, SEAL_NAME, sealKey } from './seal-format.ts';
 import type { KeyObject } from 'node:crypto';
 import type { Envelope } from './envelope.ts';
-import type { Found } from './folder.ts';
+import type { ExportFiles, Found } from './folder.ts';
 import type { SealPredicate } from './seal-format.ts';
 
 /** Instants of S3 are whole seconds and come from many machines. */
@@ -34,7 +34,7 @@ export interface ChainSummary {
  * @param given keys the caller trusts; a seal signed by one of them needs no voucher.
  */
 export function walkChain(
-  dir: string,
+  files: ExportFiles,
   names: readonly string[],
   given: ReadonlyMap<string, KeyObject>,
   found: Found,
@@ -55,7 +55,7 @@ export function walkChain(
     }
     const adjacent: Link | null = place === expected ? before : null;
     expected = place + 1;
-    const link = readLink(dir, path, place, adjacent, given, found);
+    const link = readLink(files, path, place, adjacent, given, found);
     before = link;
     if (link === null) {
       summary.unreadable = true;
@@ -71,14 +71,14 @@ export function walkChain(
 }
 
 function readLink(
-  dir: string,
+  files: ExportFiles,
   path: string,
   place: number,
   before: Link | null,
   given: ReadonlyMap<string, KeyObject>,
   found: Found,
 ): Link | null {
-  const bytes = readIfThere(dir, path);
+  const bytes = files.read(path);
   if (bytes === undefined) {
     found('missing', path, 'it disappeared while it was being verified');
     return null;

@@ -15,8 +15,20 @@ export function collector(): { findings: VerifyFinding[]; found: Found } {
   return { findings, found: (code, object, message) => findings.push({ code, object, message }) };
 }
 
-/** Every file below `dir` as a sorted path with slashes. What is neither file nor folder is reported: it could point anywhere. */
-export function* filesBelow(dir: string, found: Found, prefix = ''): Generator<string> {
+/** The files of an export, wherever they lie. */
+export interface ExportFiles {
+  /** Every file as a path with slashes; sorted within each folder. */
+  list(found: Found): Iterable<string>;
+  /** Undefined when there is no such file; any other trouble stops the verification. */
+  read(path: string): Buffer | undefined;
+}
+
+export function filesIn(dir: string): ExportFiles {
+  return { list: (found) => filesBelow(dir, found), read: (path) => readIfThere(dir, path) };
+}
+
+/** What is neither file nor folder is reported: it could point anywhere. */
+function* filesBelow(dir: string, found: Found, prefix = ''): Generator<string> {
   const entries = readdirSync(join(dir, prefix), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = `${prefix}${entry.name}`;
@@ -26,8 +38,7 @@ export function* filesBelow(dir: string, found: Found, prefix = ''): Generator<s
   }
 }
 
-/** Reads a file of the export; what cannot be read for lack of the file is a finding, any other trouble stops the verification. */
-export function readIfThere(dir: string, path: string): Buffer | undefined {
+function readIfThere(dir: string, path: string): Buffer | undefined {
   try {
     return readFileSync(join(dir, path));
   } catch (error) {
@@ -41,8 +52,8 @@ export function readIfThere(dir: string, path: string): Buffer | undefined {
  * `SHA256SUMS` has one line for each file that no seal names: the seals themselves, keys, README, this verifier. It guards against
  * accidents and leaves no byte of the export without a check; only the signatures guard against forgery.
  */
-export function checkSums(dir: string, files: readonly string[], found: Found): void {
-  const bytes = readIfThere(dir, CHECKSUMS);
+export function checkSums(files: ExportFiles, names: readonly string[], found: Found): void {
+  const bytes = files.read(CHECKSUMS);
   if (bytes === undefined) {
     found('missing', CHECKSUMS, 'the list of checksums is not there');
     return;
@@ -58,12 +69,12 @@ export function checkSums(dir: string, files: readonly string[], found: Found): 
     last = path;
     listed.set(path, digest);
   }
-  const expected = new Set(files.filter((path) => path !== CHECKSUMS && !path.startsWith(STATEMENTS)));
+  const expected = new Set(names.filter((path) => path !== CHECKSUMS && !path.startsWith(STATEMENTS)));
   for (const path of expected) {
     if (!listed.has(path)) found('extra', path, `${CHECKSUMS} does not list it`);
   }
   for (const [path, digest] of listed) {
-    const content = expected.has(path) ? readIfThere(dir, path) : undefined;
+    const content = expected.has(path) ? files.read(path) : undefined;
     if (content === undefined) found('missing', path, `${CHECKSUMS} lists it, and it is not there`);
     else if (sha256(content) !== digest)
       found('changed', path, `its bytes are not those that ${CHECKSUMS} lists`);
@@ -71,10 +82,10 @@ export function checkSums(dir: string, files: readonly string[], found: Found): 
 }
 
 /** Each public key lies in a file that is named by the key, so that neither can be exchanged. */
-export function checkKeyFiles(dir: string, files: readonly string[], found: Found): void {
-  for (const path of files.filter((file) => file.startsWith(KEYS))) {
+export function checkKeyFiles(files: ExportFiles, names: readonly string[], found: Found): void {
+  for (const path of names.filter((file) => file.startsWith(KEYS))) {
     try {
-      const pem = readIfThere(dir, path)?.toString('latin1') ?? '';
+      const pem = files.read(path)?.toString('latin1') ?? '';
       const key = publicKeyOf(pem);
       if (
         `${KEYS}${keyIdOf(key).replace('sha256:', '')}.pem` !== path ||

@@ -22,6 +22,31 @@ export interface LedgerKey {
   readonly source: string;
 }
 
+/** Work of a night that a statement shows to have begun. */
+export interface OpenSlot {
+  readonly policy: string;
+  readonly slot: string;
+  readonly resource: string;
+}
+
+/** What the ledger itself was set to when a seal was made, as AWS said it; `unknown` says why it could not be read. */
+export interface LedgerSettings {
+  readonly signingKey:
+    | {
+        readonly source: string;
+        readonly spec: string;
+        readonly usage: string;
+        readonly state: string;
+        readonly origin: string;
+      }
+    | { readonly unknown: string };
+  readonly bucket:
+    { readonly objectLock: string; readonly versioning: string } | { readonly unknown: string };
+  /** The lock of the seal before, read back when this one was made; null for the first. */
+  readonly previousSeal:
+    { readonly mode: string; readonly until: string } | { readonly unknown: string } | null;
+}
+
 /** Something in the ledger that should not be there; it is named by the first seal that saw it. */
 export interface Irregularity {
   readonly key: string;
@@ -47,6 +72,11 @@ export interface SealPredicate {
   readonly counts: { readonly statements: number; readonly population: Readonly<Record<string, number>> };
   readonly keys: readonly LedgerKey[];
   readonly irregularities: readonly Irregularity[];
+  /** Nights of this policy that were begun before this one and have no seal: theirs could not be written. */
+  readonly unsealed?: readonly OpenSlot[];
+  /** Nights that were still running when this seal was made; a later seal ends them or says that they have none. */
+  readonly open?: readonly OpenSlot[];
+  readonly settings?: LedgerSettings;
 }
 
 export const SEAL_NAME = /^(\d{12})\.json$/;
@@ -76,6 +106,8 @@ export function decodeSeal(payload: Buffer): SealPredicate {
     isListOf(irregularities, 'key', 'what') &&
     isListOf(population, 'resource', 'arn', 'slot', 'end', 'reason');
   asRecord(asRecord(counts, 'counts')['population'], 'counts.population');
+  for (const slots of [predicate['unsealed'] ?? [], predicate['open'] ?? []])
+    if (!isListOf(slots, 'policy', 'slot', 'resource')) throw new Error('its open slots have no such fields');
   if (!wellFormed) throw new Error('it does not have the fields of a seal');
   return predicate as unknown as SealPredicate;
 }

@@ -15,7 +15,7 @@ export interface Slots {
   statement(path: string, predicateType: string, predicate: Record<string, unknown>): void;
   /** Compares the population of a night with the statements so far; call it after those of the same seal. */
   night(link: Link): void;
-  /** Reports the slots that were opened and never ended. */
+  /** Reports the slots that were opened and that no seal speaks of. */
   close(): { slots: number; notChecked: string[] };
 }
 
@@ -70,7 +70,7 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
       open.set(id, { path, policy, slot, ofNight: trigger === 'night' || night !== undefined });
     },
 
-    night({ path, seal: { night, sealedAt } }) {
+    night({ path, seal: { night, sealedAt, unsealed } }) {
       const { policy, slot, population, verdict } = night;
       const ended = new Set<string>();
       const rows = new Set<string>();
@@ -92,6 +92,11 @@ export function followSlots(found: Found, openedBefore: () => string | null): Sl
         else notChecked.push(`${claim}; the drill that shows it may lie in a seal before this export.`);
       }
       slots += rows.size;
+      for (const { policy: of, slot: begun } of unsealed ?? []) {
+        for (const [id, waiting] of open)
+          if (waiting.policy === of && waiting.slot === begun) open.delete(id);
+        nights.set(JSON.stringify([of, begun]), { ended: null, at: Date.parse(sealedAt) });
+      }
       const ends = new Set(population.map(({ end }) => end));
       const bad = (['failed', 'inconclusive', 'missed'] as const).some((end) => ends.has(end));
       if (verdict === 'passed' && (bad || !ends.has('passed'))) {

@@ -9,21 +9,12 @@ import {
   sha256,
 } from './envelope.ts';
 import { signersOf, walkChain } from './chain.ts';
-import {
-  CHECKSUMS,
-  checkKeyFiles,
-  checkSums,
-  collector,
-  filesBelow,
-  readIfThere,
-  SEALS,
-  STATEMENTS,
-} from './folder.ts';
+import { CHECKSUMS, checkKeyFiles, checkSums, collector, filesIn, SEALS, STATEMENTS } from './folder.ts';
 import { decodeSeal, sealKey } from './seal-format.ts';
 import { followSlots } from './slots.ts';
 import type { KeyObject } from 'node:crypto';
 import type { ChainSummary, Link } from './chain.ts';
-import type { Found } from './folder.ts';
+import type { ExportFiles, Found } from './folder.ts';
 import type { VerifyReport } from './report.ts';
 
 export interface VerifyOptions {
@@ -40,16 +31,22 @@ const DESCRIPTION = 'export.json';
  * Never throws: what keeps it from checking is in the report, whose verdict is then `could-not-check`.
  */
 export function verifyExport(dir: string, options: VerifyOptions = {}): VerifyReport {
+  return verifyFiles(filesIn(dir), dir, options);
+}
+
+/** @param where names the export in messages. */
+export function verifyFiles(files: ExportFiles, where: string, options: VerifyOptions = {}): VerifyReport {
   try {
     const given = options.key === undefined ? new Map<string, KeyObject>() : readGivenKeys(options.key);
-    return check(dir, given, options);
+    return check(files, where, given, options);
   } catch (error) {
     return couldNotCheck((error as Error).message);
   }
 }
 
 function check(
-  dir: string,
+  files: ExportFiles,
+  where: string,
   given: ReadonlyMap<string, KeyObject>,
   { key, trustedSeal }: VerifyOptions,
 ): VerifyReport {
@@ -57,18 +54,18 @@ function check(
   const warnings: string[] = [];
   const others: string[] = [];
   const onDisk = tally();
-  for (const path of filesBelow(dir, found)) {
+  for (const path of files.list(found)) {
     if (path.startsWith(STATEMENTS)) onDisk.add(path);
     else others.push(path);
   }
   const sealNames = others.filter((path) => path.startsWith(SEALS));
   if (sealNames.length === 0 && !others.includes(CHECKSUMS) && !others.includes(DESCRIPTION)) {
     throw new Error(
-      `${dir} is not an export of evidence: it has neither ${SEALS}, ${CHECKSUMS} nor ${DESCRIPTION}`,
+      `${where} is not an export of evidence: it has neither ${SEALS}, ${CHECKSUMS} nor ${DESCRIPTION}`,
     );
   }
-  checkSums(dir, others, found);
-  checkKeyFiles(dir, others, found);
+  checkSums(files, others, found);
+  checkKeyFiles(files, others, found);
 
   let first: Link | null = null;
   let anchored = trustedSeal === undefined;
@@ -76,17 +73,22 @@ function check(
   const slots = followSlots(found, () =>
     first === null || first.seal.sequence === 1 ? null : first.seal.openedAt,
   );
-  const chain = walkChain(dir, sealNames, given, found, (link, before) => {
+  const chain = walkChain(files, sealNames, given, found, (link, before) => {
     first ??= link;
     anchored ||= link.digest === trustedSeal || (before === null && link.seal.previous === trustedSeal);
-    checkStatements(dir, link, sealed, found, slots);
+    checkStatements(files, link, sealed, found, slots);
     slots.night(link);
+    for (const { policy, slot, resource } of link.seal.unsealed ?? []) {
+      warnings.push(
+        `Seal ${link.seal.sequence} says that the night ${slot} of ${policy} had no seal of its own (${resource}).`,
+      );
+    }
     for (const { key: object, what } of link.seal.irregularities) {
       warnings.push(`Seal ${link.seal.sequence} saw in the ledger: ${object}: ${what}.`);
     }
   });
-  checkEnds(dir, chain, found);
-  if (!sealed.equals(onDisk)) nameDifferences(dir, sealNames, chain.unreadable, found);
+  checkEnds(files, chain, found);
+  if (!sealed.equals(onDisk)) nameDifferences(files, sealNames, chain.unreadable, found);
   if (chain.seals === 0) found('missing', SEALS, 'there is no seal, so nothing was proven');
   if (!anchored)
     found(
@@ -121,7 +123,7 @@ function check(
 }
 
 function checkStatements(
-  dir: string,
+  files: ExportFiles,
   { path: seal, seal: { statements }, keys }: Link,
   sealed: Tally,
   found: Found,
@@ -135,7 +137,7 @@ function checkStatements(
       found('malformed', seal, `it lists ${key}, which is not the name of a statement`);
       continue;
     }
-    const bytes = readIfThere(dir, key);
+    const bytes = files.read(key);
     if (bytes === undefined) {
       found('missing', key, `${seal} lists it, and it is not there`);
       continue;
@@ -157,8 +159,8 @@ function checkStatements(
 }
 
 /** The export says with which seals it begins and ends, so that a seal missing at an end is noticed, too. */
-function checkEnds(dir: string, { first, last }: ChainSummary, found: Found): void {
-  const bytes = readIfThere(dir, DESCRIPTION);
+function checkEnds(files: ExportFiles, { first, last }: ChainSummary, found: Found): void {
+  const bytes = files.read(DESCRIPTION);
   if (bytes === undefined) {
     found('missing', DESCRIPTION, 'the description of the export is not there');
     return;
@@ -179,15 +181,20 @@ function checkEnds(dir: string, { first, last }: ChainSummary, found: Found): vo
 }
 
 /** Only when something differs: which statements no seal lists, and which are listed more than once. Holds all names in memory. */
-function nameDifferences(dir: string, sealNames: readonly string[], unreadable: boolean, found: Found): void {
+function nameDifferences(
+  files: ExportFiles,
+  sealNames: readonly string[],
+  unreadable: boolean,
+  found: Found,
+): void {
   const listed = new Set<string>();
   for (const path of sealNames) {
-    for (const key of keysListedBy(dir, path)) {
+    for (const key of keysListedBy(files, path)) {
       if (listed.has(key)) found('listed-twice', key, `${path} lists it, and so does a seal before`);
       listed.add(key);
     }
   }
-  const extra = [...filesBelow(dir, () => undefined)].filter(
+  const extra = [...files.list(() => undefined)].filter(
     (path) => path.startsWith(STATEMENTS) && !listed.has(path),
   );
   if (unreadable && extra.length > 0) {
@@ -197,9 +204,9 @@ function nameDifferences(dir: string, sealNames: readonly string[], unreadable: 
   for (const path of extra) found('extra', path, 'no seal lists it');
 }
 
-function keysListedBy(dir: string, path: string): string[] {
+function keysListedBy(files: ExportFiles, path: string): string[] {
   try {
-    return decodeSeal(decodeEnvelope(readIfThere(dir, path) ?? Buffer.alloc(0)).payload).statements.map(
+    return decodeSeal(decodeEnvelope(files.read(path) ?? Buffer.alloc(0)).payload).statements.map(
       ({ key }) => key,
     );
   } catch {

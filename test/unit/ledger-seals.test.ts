@@ -1,16 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { createAwsTime } from '../../activities/ledger/aws-time.ts';
 import { exportEvidence, listSeals, listStatements, readStatement } from '../../activities/ledger/read.ts';
 import { sealNight } from '../../activities/ledger/seal-night.ts';
+import { listSealObjects, readSeal } from '../../activities/ledger/seals.ts';
+import { readSettings } from '../../activities/ledger/settings.ts';
 import { recordStatement } from '../../activities/ledger/statements.ts';
+import { canonicalBytes } from '../../evidence/canonical.ts';
+import { signEnvelope } from '../../evidence/signer.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../evidence/verifier/envelope.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
-import { newSigner, slotOfNight } from './evidence-export.ts';
+import { checksumsOf, newSigner, readFiles, slotOfNight } from './evidence-export.ts';
 import { drillFact, nightFact, protectionFact } from './evidence-facts.ts';
 import { fakeBucket } from './ledger-bucket.ts';
 import type { Signer } from '../../evidence/signer.ts';
+import type { SealPredicate } from '../../evidence/verifier/seal-format.ts';
 import type { FakeBucket } from './ledger-bucket.ts';
 
 const K1 = newSigner('one');
@@ -134,6 +140,109 @@ test('a statement that came late is sealed by the next night, although it is fil
   await record(bucket, 0, 'latecomer');
   expect(await seal(bucket, 3, [])).toMatchObject({ statements: 2 });
   expect((await verified(bucket)).findings.map(({ code }) => code)).toEqual(['slot-without-end']);
+});
+
+/** Statements of a night in which nobody got as far as a seal. */
+async function lostNight(bucket: FakeBucket, n: number, policyName = 'sample'): Promise<void> {
+  at(bucket, n);
+  const slot = slotOfNight(n);
+  const facts = [protectionFact('orders', slot), drillFact('orders', slot)];
+  for (const fact of facts) {
+    const said = { ...fact, policy: policyName, trigger: 'night' as const };
+    const scope = `${policyName}-orders`;
+    await recordStatement(bucket.ledger, createAwsTime(), K1, { scope, name: fact.type, fact: said });
+  }
+}
+
+async function sealsOf(bucket: FakeBucket) {
+  const stored = await Promise.all(
+    (await listSealObjects(bucket.ledger)).map((one) => readSeal(bucket.ledger, one)),
+  );
+  return stored.map(({ seal: { sequence, unsealed, open } }) => ({ sequence, unsealed, open }));
+}
+
+test('a night whose seal could not be written is named by the next seal, and the chain is verified', async () => {
+  const bucket = fakeBucket();
+  await record(bucket, 0);
+  await seal(bucket, 0);
+  await lostNight(bucket, 1);
+  at(bucket, 2);
+  await record(bucket, 2);
+  expect(await seal(bucket, 2)).toMatchObject({ sequence: 2, statements: 4 });
+  at(bucket, 3);
+  await record(bucket, 3);
+  await seal(bucket, 3);
+  const lost = { policy: 'sample', slot: slotOfNight(1), resource: 'orders' };
+  expect((await sealsOf(bucket)).map(({ unsealed }) => unsealed)).toEqual([undefined, [lost], undefined]);
+  const report = await verified(bucket);
+  expect(report).toMatchObject({ verdict: 'verified', findings: [] });
+  expect(report.warnings).toEqual([
+    `Seal 2 says that the night ${slotOfNight(1)} of sample had no seal of its own (orders).`,
+  ]);
+});
+
+test('a night without a seal is a finding when the next seal keeps silent about it', async () => {
+  const bucket = fakeBucket();
+  await lostNight(bucket, 0);
+  at(bucket, 1);
+  await record(bucket, 1);
+  await seal(bucket, 1);
+  const out = mkdtempSync(join(tmpdir(), 'seals-'));
+  outs.push(out);
+  await exportEvidence(bucket.ledger, { out });
+  const silent = await bentSeal(out, (seal) => ({ ...seal, unsealed: [] }));
+  expect(silent.findings.map(({ code }) => code)).toContain('slot-without-end');
+});
+
+/** Verifies `dir` with its first seal said differently and signed again by the right key. */
+async function bentSeal(dir: string, bend: (seal: SealPredicate) => SealPredicate) {
+  const file = join(dir, 'seals/000000000001.json');
+  const { payload } = decodeEnvelope(readFileSync(file));
+  const statement = JSON.parse(payload.toString()) as { predicate: SealPredicate };
+  const bent = canonicalBytes({ ...statement, predicate: bend(statement.predicate) });
+  writeFileSync(file, encodeEnvelope(await signEnvelope(bent, [K1])));
+  writeFileSync(join(dir, 'SHA256SUMS'), checksumsOf(readFiles(dir)));
+  return verifyExport(dir);
+}
+
+test('a night of another policy that is still running is carried along until it is sealed, or known to be lost', async () => {
+  const bucket = fakeBucket();
+  await lostNight(bucket, 0, 'other');
+  await record(bucket, 0);
+  await seal(bucket, 0);
+  at(bucket, 1);
+  await record(bucket, 1);
+  await seal(bucket, 1);
+  const running = { policy: 'other', slot: slotOfNight(0), resource: 'orders' };
+  expect((await sealsOf(bucket)).map(({ open }) => open)).toEqual([[running], [running]]);
+  const night = { ...nightFact([], slotOfNight(1), 'missed'), policy: 'other' };
+  const sealing = { ledger: bucket.ledger, time: createAwsTime(), signer: K1 };
+  await sealNight({ ...sealing, formerSigner: async () => undefined }, night);
+  expect((await sealsOf(bucket))[2]).toEqual({ sequence: 3, unsealed: [running], open: undefined });
+  expect(await verified(bucket)).toMatchObject({ verdict: 'verified', findings: [] });
+});
+
+test('a seal holds what key and bucket were set to, as read back, and a setting that cannot be read is said', async () => {
+  const bucket = fakeBucket();
+  await record(bucket, 0);
+  const denied = { send: async () => Promise.reject(new Error('not allowed')) } as never;
+  const settings = async (previous: Parameters<typeof readSettings>[3]) =>
+    readSettings(bucket.ledger, denied, 'arn:key', previous);
+  const sealing = { ledger: bucket.ledger, time: createAwsTime(), signer: K1, settings };
+  const formerSigner = async () => undefined;
+  for (const n of [0, 1]) {
+    at(bucket, n);
+    await sealNight({ ...sealing, formerSigner }, nightFact([], slotOfNight(n), 'missed'));
+  }
+  const [first, second] = await Promise.all(
+    (await listSealObjects(bucket.ledger)).map((one) => readSeal(bucket.ledger, one)),
+  );
+  expect(first!.seal.settings).toMatchObject({
+    signingKey: { unknown: 'Error: not allowed' },
+    bucket: { unknown: expect.stringContaining('fake bucket') },
+    previousSeal: null,
+  });
+  expect(second!.seal.settings?.previousSeal).toMatchObject({ mode: 'COMPLIANCE' });
 });
 
 test('a statement that a delete marker hides is sealed all the same, and the marker is evidence', async () => {
