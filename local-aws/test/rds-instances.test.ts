@@ -293,7 +293,7 @@ test('quotas, versions, events and automated backups are told', async () => {
 });
 
 test('what is not implemented says so', async () => {
-  await expect(home.rds.restoreDBInstanceToPointInTime({ TargetDBInstanceIdentifier: 'x' })).rejects.toEqual(
+  await expect(home.rds.promoteReadReplica({ DBInstanceIdentifier: 'shop' })).rejects.toEqual(
     expect.objectContaining({
       name: 'NotImplemented',
       $metadata: expect.objectContaining({ httpStatusCode: 501 }) as object,

@@ -1,4 +1,5 @@
 import type { Platform } from '../platform.ts';
+import type { AutomatedBackups } from './automated-backups.ts';
 import type { Fleet } from './fleet.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { RdsStore } from './store.ts';
@@ -9,4 +10,5 @@ export interface RdsContext {
   readonly store: RdsStore;
   readonly fleet: Fleet;
   readonly snapshots: Snapshots;
+  readonly backups: AutomatedBackups;
 }

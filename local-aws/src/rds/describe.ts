@@ -7,6 +7,14 @@ import type { RdsStore } from './store.ts';
 export const OPTION_GROUP = (major: string) => `default:postgres-${major}`;
 export const PARAMETER_GROUP = (major: string) => `default.postgres${major}`;
 
+/** The one that was chosen, or the default. */
+export function optionGroupOf({
+  optionGroup,
+  engineVersion,
+}: Pick<InstanceRecord, 'optionGroup' | 'engineVersion'>): string {
+  return optionGroup ?? OPTION_GROUP(majorOf(engineVersion));
+}
+
 export function majorOf(engineVersion: string): string {
   return engineVersion.split('.')[0] ?? engineVersion;
 }
@@ -37,12 +45,11 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
     PreferredBackupWindow: record.backupWindow,
     PreferredMaintenanceWindow: record.maintenanceWindow,
     BackupRetentionPeriod: record.backupRetentionPeriod,
+    LatestRestorableTime: date(store.latestRestorableTime(record)),
     DBSecurityGroups: [],
     VpcSecurityGroups: record.securityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
     DBParameterGroups: [{ DBParameterGroupName: record.parameterGroup, ParameterApplyStatus: 'in-sync' }],
-    OptionGroupMemberships: [
-      { OptionGroupName: OPTION_GROUP(majorOf(record.engineVersion)), Status: 'in-sync' },
-    ],
+    OptionGroupMemberships: [{ OptionGroupName: optionGroupOf(record), Status: 'in-sync' }],
     AvailabilityZone: record.availabilityZone,
     ...(group && { DBSubnetGroup: describeSubnetGroup(store, group) }),
     PendingModifiedValues: {
@@ -52,6 +59,9 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
         AllocatedStorage: record.pending.allocatedStorage,
       }),
       ...(record.pending.multiAz !== undefined && { MultiAZ: record.pending.multiAz }),
+      ...(record.pending.backupRetentionPeriod !== undefined && {
+        BackupRetentionPeriod: record.pending.backupRetentionPeriod,
+      }),
     },
     MultiAZ: record.multiAz,
     AutoMinorVersionUpgrade: record.autoMinorVersionUpgrade,
@@ -107,7 +117,7 @@ export function describeSnapshot(record: SnapshotRecord): DBSnapshot {
     Port: instance.port,
     VpcId: instance.vpcId,
     AvailabilityZone: instance.availabilityZone,
-    OptionGroupName: OPTION_GROUP(majorOf(instance.engineVersion)),
+    OptionGroupName: optionGroupOf(instance),
     Encrypted: record.encrypted,
     StorageEncryptionType: record.encrypted ? 'sse-kms' : 'none',
     KmsKeyId: record.kmsKeyArn,

@@ -12,6 +12,8 @@ export const TYPICAL = {
   staleAvailable: 15,
   resetMasterCredentials: 90,
   snapshot: 180,
+  /** How often WAL is shipped to the archive. */
+  shipLogs: 300,
   copySameRegion: 300,
   copyCrossRegion: 900,
   deleteSnapshot: 30,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PostgresHost, PostgresServer, restoreSnapshot } from '../pg/index.ts';
+import { type PostgresHost, PostgresServer, restoreSnapshot, restoreToPointInTime } from '../pg/index.ts';
 import { endOrphan } from '../pg/orphans.ts';
 import { checkSnapshot } from '../pg/snapshot.ts';
 import { defined } from './defined.ts';
@@ -9,13 +9,24 @@ import { noteDamage } from './damage-note.ts';
 import { admits } from './loopback.ts';
 import { makeMaster, setMasterPassword } from './master.ts';
 import { keyOf } from './names.ts';
-import type { InstanceRecord, PendingChanges } from './records.ts';
+import type { InstanceRecord, InstanceWork, PendingChanges } from './records.ts';
 import type { RdsStore } from './store.ts';
 
 const WATCH_MS = 10;
 
 /** Takes the final snapshot of an instance that is being deleted. */
 export type FinalSnapshot = (instance: InstanceRecord, snapshotId: string) => Promise<void>;
+
+/** What automated backups want to know of the lives of instances. */
+export interface BackupHooks {
+  /** The backup that a new instance with a retention period begins with, while it shows `backing-up`. */
+  first(instance: InstanceRecord, signal: AbortSignal): Promise<void>;
+  /** The server is about to end: what it wrote so far must be shipped. */
+  closing(key: string): Promise<void>;
+  deleted(instance: InstanceRecord, keep: boolean): Promise<void>;
+}
+
+type Work<K extends InstanceWork['kind']> = Extract<InstanceWork, { kind: K }>;
 
 /** Statuses in which no server runs. */
 const KEY_LOST = 'inaccessible-encryption-credentials-recoverable';
@@ -30,6 +41,9 @@ export class Fleet {
   readonly #current = new Map<string, { abort: AbortController; done: Promise<void> }>();
   /** Set by the snapshots' side, which needs the fleet in turn. */
   finalSnapshot: FinalSnapshot = () => Promise.reject(new Error('no snapshots are wired to the fleet'));
+
+  /** Set by the automated backups, which need the fleet in turn. */
+  backups: BackupHooks | undefined;
 
   constructor(store: RdsStore, host: PostgresHost) {
     this.#store = store;
@@ -87,12 +101,7 @@ export class Fleet {
       await makeMaster(server, record, masterVerifier);
       const port = server.port;
       await pace;
-      const createdAt = this.#now();
-      if (record.backupRetentionPeriod > 0) {
-        await this.#store.patchInstance(key, { status: 'backing-up', port, createdAt, work: undefined });
-        await this.#pace('rds.backingUp', TYPICAL.backingUp, signal);
-      }
-      await this.#store.patchInstance(key, { status: 'available', port, createdAt, work: undefined });
+      await this.#opened(key, port, signal);
       await this.#note(record, 'DB instance created', 'creation'); // RDS-EVENT-0005
     });
   }
@@ -110,17 +119,41 @@ export class Fleet {
       await this.#begin(key, server, signal);
       this.#tellOfDamage(record, from);
       await pace;
-      await this.#store.patchInstance(key, {
-        status: 'available',
-        port: server.port,
-        createdAt: this.#now(),
-        work: undefined,
-      });
+      await this.#opened(key, server.port, signal);
       await this.#note(record, 'Restored from snapshot', 'restoration'); // RDS-EVENT-0043
     });
   }
 
-  delete(record: InstanceRecord, finalSnapshotId: string | undefined): void {
+  /** A new instance from an automated snapshot and the WAL that was archived after it. */
+  replay(record: InstanceRecord, { backupKey, snapshotKey, until }: Work<'replay'>): void {
+    const key = keyOf(record, record.id);
+    this.#run(key, `replay ${record.id}`, async (signal) => {
+      const pace = this.#pace('rds.restoreInstance', TYPICAL.restoreInstance, signal);
+      const backup = this.#store.automated.get(backupKey);
+      const snapshot = this.#store.snapshots.get(snapshotKey);
+      if (!backup?.archive || !snapshot) throw new Error(`Its automated backups are gone (${backupKey}).`);
+      const dir = this.#store.instanceDir(record);
+      await this.#store.discard(dir);
+      const server = await restoreToPointInTime(
+        ...([this.#host, this.#store.snapshotDir(snapshot), dir, this.#reach(record)] as const),
+        {
+          archive: this.#store.archiveDir(backup),
+          state: backup.archive,
+          until: until === undefined ? undefined : this.#store.platform.clock.toReal(new Date(until)),
+        },
+        { signal },
+      );
+      await this.#begin(key, server, signal);
+      await pace;
+      await this.#opened(key, server.port, signal);
+      await this.#note(record, 'Restored to a point in time', 'restoration'); // RDS-EVENT-0019
+    });
+  }
+
+  delete(
+    record: InstanceRecord,
+    { finalSnapshotId, keepBackups = false }: Omit<Work<'delete'>, 'kind'>,
+  ): void {
     const key = keyOf(record, record.id);
     const before = this.#current.get(key);
     before?.abort.abort(new Error('the instance is being deleted'));
@@ -128,11 +161,13 @@ export class Fleet {
       await before?.done;
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
+      await this.backups?.closing(key);
       await this.#servers.get(key)?.stop('immediate'); // nobody will need its data again
       this.#servers.delete(key);
       await endOrphan(join(this.#store.instanceDir(record), 'data'));
       await this.#store.discard(this.#store.instanceDir(record));
       if (record.masterSecret) await this.#store.platform.secrets.delete(record.masterSecret.arn);
+      await this.backups?.deleted(record, keepBackups);
       await this.#store.instances.remove(key);
       await this.#note(record, 'DB instance deleted', 'deletion'); // RDS-EVENT-0003
     });
@@ -141,6 +176,7 @@ export class Fleet {
   reboot(key: string): void {
     this.#run(key, `reboot ${key}`, async (signal) => {
       const server = this.#required(key);
+      await this.backups?.closing(key);
       await server.stop();
       await this.#pace('rds.rebootInstance', TYPICAL.rebootInstance, signal);
       await this.#begin(key, server, signal);
@@ -150,6 +186,7 @@ export class Fleet {
 
   stop(key: string): void {
     this.#run(key, `stop ${key}`, async (signal) => {
+      await this.backups?.closing(key);
       await this.#required(key).stop();
       await this.#pace('rds.stopInstance', TYPICAL.stopInstance, signal);
       const record = await this.#store.patchInstance(key, { status: 'stopped' });
@@ -239,7 +276,8 @@ export class Fleet {
     if (!work) return;
     if (work.kind === 'create') this.create(record, work.masterVerifier);
     else if (work.kind === 'restore') this.restore(record, work.snapshotKey);
-    else if (work.kind === 'delete') this.delete(record, work.finalSnapshotId);
+    else if (work.kind === 'replay') this.replay(record, work);
+    else if (work.kind === 'delete') this.delete(record, work);
     this.#store.platform.log.info({ instance: key, work: work.kind }, 'taken up again');
   }
 
@@ -257,6 +295,20 @@ export class Fleet {
     } catch (err) {
       await this.#fail(key, record, 'failed', err);
     }
+  }
+
+  /** The end of every creation and restore. */
+  async #opened(key: string, port: number, signal: AbortSignal): Promise<void> {
+    const createdAt = this.#now();
+    const record = await this.#store.patchInstance(key, { port, createdAt });
+    if (record && record.backupRetentionPeriod > 0) {
+      await this.#store.patchInstance(key, { status: 'backing-up', work: undefined });
+      await Promise.all([
+        this.backups?.first(record, signal),
+        this.#pace('rds.backingUp', TYPICAL.backingUp, signal),
+      ]);
+    }
+    await this.#store.patchInstance(key, { status: 'available', work: undefined });
   }
 
   #required(key: string): PostgresServer {
@@ -364,6 +416,7 @@ export class Fleet {
 }
 
 function deadEnd(record: InstanceRecord): string {
+  if (record.work?.kind === 'replay') return 'incompatible-restore';
   return record.work?.kind === 'restore' ? 'restore-error' : 'failed';
 }
 

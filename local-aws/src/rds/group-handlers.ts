@@ -4,7 +4,7 @@ import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
 import { describeSubnetGroup, majorOf, OPTION_GROUP, PARAMETER_GROUP } from './describe.ts';
 import { fault, invalidValue, required } from './faults.ts';
-import { QUOTAS, usage } from './limits.ts';
+import { room } from './limits.ts';
 import { keyOf, rdsArn } from './names.ts';
 import { byKey, page } from './paging.ts';
 import type { ParameterGroupRecord, SubnetGroupRecord } from './records.ts';
@@ -27,11 +27,9 @@ export function groupHandlers(context: RdsContext): Handlers<typeof RDS> {
         throw invalidValue('The name default is reserved for the default DB subnet group.');
       if (store.subnetGroups.has(keyOf(call, name)))
         throw fault(RDS.DBSubnetGroupAlreadyExistsFault, `The DB subnet group '${name}' already exists.`);
-      if ((usage(store, call)['DBSubnetGroups']?.used ?? 0) >= QUOTAS.DBSubnetGroups)
-        throw fault(
-          RDS.DBSubnetGroupQuotaExceededFault,
-          `Cannot create more than ${QUOTAS.DBSubnetGroups} DB subnet groups.`,
-        );
+      const { full, max } = room(store, call, 'DBSubnetGroups');
+      if (full)
+        throw fault(RDS.DBSubnetGroupQuotaExceededFault, `Cannot create more than ${max} DB subnet groups.`);
       const { accountId, region } = call;
       const record: SubnetGroupRecord = {
         accountId,

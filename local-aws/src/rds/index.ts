@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { openPostgresHost } from '../pg/index.ts';
 import type { Platform } from '../platform.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
+import { automatedBackupHandlers } from './automated-backup-handlers.ts';
+import { AutomatedBackups } from './automated-backups.ts';
 import type { RdsContext } from './context.ts';
 import { Fleet } from './fleet.ts';
 import { groupHandlers } from './group-handlers.ts';
@@ -11,8 +13,11 @@ import { informationHandlers } from './information-handlers.ts';
 import { instanceHandlers } from './instance-handlers.ts';
 import { logHandlers } from './log-handlers.ts';
 import { modifyHandler } from './modify-handler.ts';
+import { snapshotCopyHandler } from './snapshot-copy-handler.ts';
 import { snapshotHandlers } from './snapshot-handlers.ts';
+import { snapshotSharingHandlers } from './snapshot-sharing-handlers.ts';
 import { Snapshots } from './snapshots.ts';
+import { registerQuotas } from './quotas.ts';
 import { RdsStore } from './store.ts';
 import { tagHandlers } from './tag-handlers.ts';
 
@@ -38,32 +43,36 @@ export async function createRds(
   const store = new RdsStore(platform);
   const fleet = new Fleet(store, host);
   const snapshots = new Snapshots(store, fleet);
-  const context: RdsContext = { platform, store, fleet, snapshots };
+  const backups = new AutomatedBackups(store, fleet, snapshots);
+  const context: RdsContext = { platform, store, fleet, snapshots, backups };
   const handlers: Handlers<typeof RDS> = {
     ...instanceHandlers(context),
     ...modifyHandler(context),
+    ...automatedBackupHandlers(context),
     ...snapshotHandlers(context),
+    ...snapshotCopyHandler(context),
+    ...snapshotSharingHandlers(context),
     ...groupHandlers(context),
     ...informationHandlers(context),
     ...logHandlers(context),
     ...tagHandlers(context),
   };
   guardNetworks(context);
+  registerQuotas(platform, store);
   store.emptyTrash();
   await snapshots.resume();
+  await backups.resume();
   await fleet.resume();
   platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
-  platform.clock.onTick('rds: retained automated backups', () => dropRetained(context), 60_000);
+  platform.clock.onTick('rds: automated backups', () => backups.tick());
   platform.admin.status('databases', () => databases(context));
-  const service = defineService({ name: 'rds', module: RDS, handlers, close: () => fleet.close() });
+  const close = async () => {
+    await backups.close();
+    await fleet.close();
+  };
+  const service = defineService({ name: 'rds', module: RDS, handlers, close });
   return { service, context, caBundle };
-}
-
-async function dropRetained({ store, platform }: RdsContext): Promise<void> {
-  const now = platform.clock.now().toISOString();
-  for (const [key, { until }] of [...store.retained.entries()])
-    if (until <= now) await store.retained.remove(key);
 }
 
 /** What people want to know of the instances, here and nowhere in AWS: whether networks are really fenced. */

@@ -2,16 +2,20 @@ import type * as RDS from '@aws-sdk/client-rds';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { date, majorOf, PARAMETER_GROUP } from './describe.ts';
+import { majorOf, PARAMETER_GROUP } from './describe.ts';
 import { invalidCombination } from './faults.ts';
-import { idFrom } from './instance-handlers.ts';
 import { usage } from './limits.ts';
 import { rdsArn } from './names.ts';
 import { byKey, page } from './paging.ts';
-import type { InstanceRecord } from './records.ts';
 
 const CLASSES = ['db.t4g.micro', 'db.t4g.small', 'db.t4g.medium', 'db.m7g.large', 'db.r7g.large'];
 const DEFAULT_EVENT_MINUTES = 60;
+const ARN_KINDS = {
+  'db-instance': 'db',
+  'db-snapshot': 'snapshot',
+  'db-cluster': 'cluster',
+  'db-cluster-snapshot': 'cluster-snapshot',
+} as const;
 
 /** What the service says about itself: events, quotas, versions, classes, automated backups. */
 export function informationHandlers({ platform, store, fleet }: RdsContext): Handlers<typeof RDS> {
@@ -43,7 +47,7 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
       const Events = items.map(([, event]) => ({
         SourceIdentifier: event.sourceId,
         SourceType: event.sourceType,
-        SourceArn: rdsArn(event, event.sourceType === 'db-instance' ? 'db' : 'snapshot', event.sourceId),
+        SourceArn: rdsArn(event, ARN_KINDS[event.sourceType], event.sourceId),
         Message: event.message,
         EventCategories: [...event.categories],
         Date: new Date(event.at),
@@ -103,58 +107,5 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
       }));
       return { OrderableDBInstanceOptions: options };
     },
-
-    async DescribeDBInstanceAutomatedBackups(input, call) {
-      refuseMembers('rds', 'DescribeDBInstanceAutomatedBackups', input, [
-        'Filters',
-        'DBInstanceAutomatedBackupsArn',
-      ]);
-      platform.authorize(call, 'rds:DescribeDBInstanceAutomatedBackups', rdsArn(call, 'auto-backup', '*'));
-      const active = [...store.instances.values()]
-        .filter(({ backupRetentionPeriod, status }) => backupRetentionPeriod > 0 && status !== 'deleting')
-        .map((instance) => ({ instance, status: 'active' }));
-      const retained = [...store.retained.values()].map(({ instance }) => ({ instance, status: 'retained' }));
-      const id = input.DBInstanceIdentifier === undefined ? undefined : idFrom(input.DBInstanceIdentifier);
-      const matching = [...active, ...retained]
-        .filter(
-          ({ instance }) =>
-            instance.accountId === call.accountId &&
-            instance.region === call.region &&
-            (id === undefined || instance.id === id) &&
-            (input.DbiResourceId === undefined || instance.dbiResourceId === input.DbiResourceId),
-        )
-        .sort(byKey(({ instance }) => instance.dbiResourceId));
-      const { items, Marker } = page(matching, ({ instance }) => instance.dbiResourceId, input);
-      const backups = items.map(({ instance, status }) => describeAutomatedBackup(instance, status));
-      return { DBInstanceAutomatedBackups: backups, Marker };
-    },
-  };
-}
-
-function describeAutomatedBackup(instance: InstanceRecord, status: string): RDS.DBInstanceAutomatedBackup {
-  return {
-    DBInstanceArn: rdsArn(instance, 'db', instance.id),
-    DbiResourceId: instance.dbiResourceId,
-    DBInstanceAutomatedBackupsArn: rdsArn(
-      instance,
-      'auto-backup',
-      instance.dbiResourceId.replace(/^db-/, 'ab-').toLowerCase(),
-    ),
-    Region: instance.region,
-    DBInstanceIdentifier: instance.id,
-    Status: status,
-    AllocatedStorage: instance.allocatedStorage,
-    Port: instance.port,
-    VpcId: instance.vpcId,
-    InstanceCreateTime: date(instance.createdAt),
-    MasterUsername: instance.masterUsername,
-    Engine: 'postgres',
-    EngineVersion: instance.engineVersion,
-    Encrypted: instance.encrypted,
-    KmsKeyId: instance.kmsKeyArn,
-    StorageType: instance.storageType,
-    BackupRetentionPeriod: instance.backupRetentionPeriod,
-    BackupTarget: 'region',
-    TagList: [...instance.tags],
   };
 }

@@ -10,7 +10,8 @@ import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
 import { applyFilters, byKey, page } from './paging.ts';
 import { place } from './placement.ts';
 import type { InstanceRecord } from './records.ts';
-import { newResourceId, parameterGroupFor, restoreFromSnapshot } from './restore.ts';
+import { newResourceId, parameterGroupFor } from './new-instance.ts';
+import { restoreFromSnapshot } from './restore.ts';
 import { generatedPassword, scramVerifier } from './scram.ts';
 import { tagContext, tagsFrom } from './tags.ts';
 
@@ -130,8 +131,9 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
       const matching = applyFilters(here, input.Filters, {
         'db-instance-id': (record) => [record.id, rdsArn(record, 'db', record.id)],
         'dbi-resource-id': ({ dbiResourceId }) => [dbiResourceId],
-        engine: () => ['postgres'],
-        'db-cluster-id': () => [],
+        engine: ({ member }) => [member ? 'aurora-postgresql' : 'postgres'],
+        'db-cluster-id': (record) =>
+          record.member ? [record.member.clusterId, rdsArn(record, 'cluster', record.member.clusterId)] : [],
         domain: () => [],
       }).sort(byKey(({ id }) => id));
       const { items, Marker } = page(matching, ({ id }) => id, input);
@@ -158,10 +160,10 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
       if (record.status === 'deleting')
         throw fault(RDS.InvalidDBInstanceStateFault, `Instance ${record.id} is already being deleted.`);
       if (finalId !== undefined) requireFinalSnapshot(record, finalId, call);
-      if (input.DeleteAutomatedBackups === false && record.backupRetentionPeriod > 0) await retain(record);
-      const work = { kind: 'delete', finalSnapshotId: finalId?.toLowerCase() } as const;
+      const keepBackups = input.DeleteAutomatedBackups === false;
+      const work = { kind: 'delete', finalSnapshotId: finalId?.toLowerCase(), keepBackups } as const;
       const deleting = await store.patchInstance(keyOf(record, record.id), { status: 'deleting', work });
-      fleet.delete(deleting ?? record, work.finalSnapshotId);
+      fleet.delete(deleting ?? record, work);
       return { DBInstance: describeInstance(store, deleting ?? record) };
     },
 
@@ -249,13 +251,6 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
     requireRoomForManualSnapshot(store, call);
   }
 
-  async function retain(instance: InstanceRecord): Promise<void> {
-    const days = instance.backupRetentionPeriod * 86_400_000;
-    const until = new Date(platform.clock.now().getTime() + days).toISOString();
-    const { accountId, region, dbiResourceId } = instance;
-    await store.retained.put(dbiResourceId, { accountId, region, instance, until });
-  }
-
   async function putSecret(
     call: Call,
     resourceId: string,
@@ -297,7 +292,7 @@ export function retentionDays(days: number): number {
   throw invalidValue(`Invalid backup retention period: ${days}. It must be between 0 and 35.`);
 }
 
-function requireUsername(name: string): void {
+export function requireUsername(name: string): void {
   if (!/^[a-z][a-z0-9_]{0,62}$/i.test(name))
     throw invalidValue(
       `MasterUsername ${name} must be 1 to 63 letters, digits or underscores, and begin with a letter.`,

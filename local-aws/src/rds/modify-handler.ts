@@ -9,7 +9,7 @@ import { idFrom, passwordFrom, retentionDays } from './instance-handlers.ts';
 import { keyOf, rdsArn } from './names.ts';
 import { securityGroups } from './placement.ts';
 import type { InstanceRecord, PendingChanges } from './records.ts';
-import { parameterGroupFor } from './restore.ts';
+import { parameterGroupFor } from './new-instance.ts';
 import { scramVerifier } from './scram.ts';
 import { tagContext } from './tags.ts';
 

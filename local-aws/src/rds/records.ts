@@ -1,3 +1,4 @@
+import type { ArchiveState } from '../pg/index.ts';
 import type { Place } from '../platform.ts';
 
 /** What is kept of each thing. JSON: instants are RFC 3339 text. */
@@ -28,6 +29,8 @@ export interface InstanceRecord extends Place {
   readonly availabilityZone: string;
   readonly securityGroupIds: readonly string[];
   readonly parameterGroup: string;
+  /** Left out: the default one. */
+  readonly optionGroup?: string | undefined;
   readonly multiAz: boolean;
   readonly publiclyAccessible: boolean;
   readonly autoMinorVersionUpgrade: boolean;
@@ -66,17 +69,33 @@ export interface PendingChanges {
   readonly instanceClass?: string | undefined;
   readonly allocatedStorage?: number | undefined;
   readonly multiAz?: boolean | undefined;
+  /** Only from or to 0, which wait for the maintenance window; other changes hold at once. */
+  readonly backupRetentionPeriod?: number | undefined;
 }
 
 export type InstanceWork =
   | { readonly kind: 'create'; readonly masterVerifier: string }
   | { readonly kind: 'restore'; readonly snapshotKey: string }
+  | {
+      readonly kind: 'replay';
+      readonly backupKey: string;
+      /** Of the automated snapshot to begin with. */
+      readonly snapshotKey: string;
+      /** AWS's time; left out: everything there is. */
+      readonly until?: string | undefined;
+    }
   | { readonly kind: 'join' }
-  | { readonly kind: 'delete'; readonly finalSnapshotId?: string | undefined };
+  | {
+      readonly kind: 'delete';
+      readonly finalSnapshotId?: string | undefined;
+      readonly keepBackups?: boolean | undefined;
+    };
 
 export interface SnapshotRecord extends Place {
   readonly id: string;
-  readonly type: 'manual' | 'awsbackup';
+  readonly type: 'manual' | 'automated' | 'awsbackup';
+  /** Set for a base of replicated automated backups, which no describe call shows. */
+  readonly replica?: boolean | undefined;
   readonly status: 'creating' | 'copying' | 'available' | 'failed' | 'deleting';
   readonly percent: number;
   /** Why it failed. */
@@ -118,6 +137,7 @@ export type InstanceFacts = Pick<
   | 'availabilityZone'
   | 'securityGroupIds'
   | 'parameterGroup'
+  | 'optionGroup'
   | 'multiAz'
   | 'publiclyAccessible'
   | 'autoMinorVersionUpgrade'
@@ -144,6 +164,13 @@ export interface ParameterGroupRecord extends Place {
   readonly tags: readonly Tag[];
 }
 
+export interface OptionGroupRecord extends Place {
+  readonly name: string;
+  readonly description: string;
+  readonly majorVersion: string;
+  readonly tags: readonly Tag[];
+}
+
 export interface RdsEvent extends Place {
   readonly at: string;
   readonly sourceType: 'db-instance' | 'db-snapshot' | 'db-cluster' | 'db-cluster-snapshot';
@@ -152,8 +179,27 @@ export interface RdsEvent extends Place {
   readonly categories: readonly string[];
 }
 
-/** Automated backups that outlive their instance (`DeleteAutomatedBackups: false`). */
+/** Automated backups that outlived their instance, as an earlier version kept them. */
 export interface RetainedBackup extends Place {
   readonly instance: InstanceRecord;
   readonly until: string;
+}
+
+/** What point-in-time restore needs of one instance, in the region where it lies: archived WAL, beside the automated snapshots. */
+export interface AutomatedBackupRecord extends Place {
+  /** `ab-…`, the last part of its ARN. */
+  readonly id: string;
+  /** `pending` and `replicating` are replicas in another region; `retained` has lost its instance, or is replicated no more. */
+  readonly status: 'creating' | 'active' | 'retained' | 'pending' | 'replicating';
+  /** As last known. */
+  readonly instance: InstanceRecord;
+  readonly retentionPeriod: number;
+  readonly kmsKeyArn?: string | undefined;
+  readonly archive?: ArchiveState | undefined;
+  /** When this archive was begun: automated snapshots from before it lead nowhere. */
+  readonly begunAt?: string | undefined;
+  /** Of a retained one. */
+  readonly until?: string | undefined;
+  /** Of a replica: the region of the instance. */
+  readonly sourceRegion?: string | undefined;
 }

@@ -15,11 +15,17 @@ export interface NewSnapshot {
   readonly id: string;
   readonly type: SnapshotRecord['type'];
   readonly tags: readonly Tag[];
+  /** The instance does not show that it is being backed up. */
+  readonly quiet?: boolean;
 }
 
 export interface NewCopy extends NewSnapshot {
   readonly place: Place;
   readonly kmsKeyArn: string | undefined;
+  /** A base of replicated automated backups, which keeps the time of its origin. */
+  readonly replica?: boolean;
+  readonly createdAt?: string | undefined;
+  readonly optionGroup?: string | undefined;
 }
 
 /** The lives of DB snapshots: taken, copied and removed in the background, each state written down first. */
@@ -38,7 +44,8 @@ export class Snapshots {
   async resume(): Promise<void> {
     await this.#discardStrays();
     for (const [key, record] of [...this.#store.snapshots.entries()]) {
-      if (record.status === 'creating')
+      if (record.status === 'creating' && record.type === 'automated') await this.removeNow(key);
+      else if (record.status === 'creating')
         await this.#fail(key, record, 'The snapshot was interrupted by an internal failure.');
       if (record.status === 'copying') {
         const source = [...this.#store.snapshots.values()].find((other) => arnOf(other) === record.sourceArn);
@@ -50,7 +57,10 @@ export class Snapshots {
   }
 
   /** Begins a snapshot of a running instance, which shows `backing-up` meanwhile. */
-  async take(instance: InstanceRecord, { id, type, tags }: NewSnapshot): Promise<SnapshotRecord> {
+  async take(
+    instance: InstanceRecord,
+    { id, type, tags, quiet = false }: NewSnapshot,
+  ): Promise<SnapshotRecord> {
     const { accountId, region } = instance;
     const record: SnapshotRecord = {
       ...{ accountId, region, id, type, tags, sharedWith: [] },
@@ -64,7 +74,7 @@ export class Snapshots {
     const instanceKey = keyOf(instance, instance.id);
     const stored = Promise.all([
       this.#store.snapshots.put(key, record),
-      this.#store.patchInstance(instanceKey, { status: 'backing-up' }),
+      quiet ? undefined : this.#store.patchInstance(instanceKey, { status: 'backing-up' }),
     ]);
     await stored;
     this.#run(key, `snapshot ${id}`, async (signal) => {
@@ -72,7 +82,7 @@ export class Snapshots {
         await this.#takeNow(key, record, instanceKey, signal);
       } finally {
         const now = this.#store.instances.get(instanceKey);
-        if (now?.status === 'backing-up')
+        if (!quiet && now?.status === 'backing-up')
           await this.#store.patchInstance(instanceKey, { status: 'available' });
       }
     });
@@ -80,7 +90,8 @@ export class Snapshots {
   }
 
   /** Begins a copy; the bytes are really copied, into the destination's folder. */
-  async copy(source: SnapshotRecord, { place, id, type, tags, kmsKeyArn }: NewCopy): Promise<SnapshotRecord> {
+  async copy(source: SnapshotRecord, wanted: NewCopy): Promise<SnapshotRecord> {
+    const { place, id, type, tags, kmsKeyArn, replica, createdAt, optionGroup } = wanted;
     const record: SnapshotRecord = {
       ...source,
       ...{
@@ -92,8 +103,9 @@ export class Snapshots {
         sharedWith: [],
         failure: undefined,
       },
-      ...{ status: 'copying', percent: 0, folder: randomUUID(), createdAt: undefined },
+      ...{ status: 'copying', percent: 0, folder: randomUUID(), createdAt, replica },
       sourceArn: arnOf(source),
+      instance: { ...source.instance, ...(optionGroup !== undefined && { optionGroup }) },
       encrypted: kmsKeyArn !== undefined || source.encrypted,
       kmsKeyArn: kmsKeyArn ?? source.kmsKeyArn,
     };
@@ -127,6 +139,12 @@ export class Snapshots {
     await this.#store.discard(this.#store.snapshotDir(record));
   }
 
+  /** Ends what is being done to a snapshot, and removes it at once. */
+  async drop(key: string): Promise<void> {
+    this.#current.get(key)?.abort(new Error('the snapshot is being deleted'));
+    await this.removeNow(key);
+  }
+
   /** Waits until a snapshot is neither being taken nor copied; undefined when it is gone. */
   async settled(key: string, signal: AbortSignal): Promise<SnapshotRecord | undefined> {
     for (;;) {
@@ -144,7 +162,7 @@ export class Snapshots {
   ): Promise<void> {
     const server = this.#fleet.server(instanceKey);
     if (!server) throw new Error('The database server is not running.');
-    await this.#note(record, 'Creating manual snapshot', 'creation'); // RDS-EVENT-0040
+    await this.#note(record, `Creating ${kindOf(record)} snapshot`, 'creation'); // RDS-EVENT-0040, 0090
     const progress = this.#progress(key);
     const [manifest] = await Promise.all([
       takeSnapshot(server, this.#store.snapshotDir(record), { signal, onProgress: progress }),
@@ -155,7 +173,11 @@ export class Snapshots {
       ...{ status: 'available', percent: 100, bytes: manifest.bytes },
       ...{ createdAt: cutAt, originalCreatedAt: cutAt, databaseTime: cutAt },
     });
-    await this.#note(record, 'Manual snapshot created', 'creation'); // RDS-EVENT-0042
+    await this.#note(
+      record,
+      kindOf(record) === 'automated' ? 'Automated snapshot created' : 'Manual snapshot created',
+      'creation',
+    ); // RDS-EVENT-0042, 0091
   }
 
   async #takeFinal(instance: InstanceRecord, id: string): Promise<void> {
@@ -199,7 +221,8 @@ export class Snapshots {
         this.#store.platform.pace.take('rds.copySnapshot', { typicalSeconds, signal }),
       ]);
       noteDamage(this.#store.platform, source, `copied ${source.id}`, differences);
-      const createdAt = this.#store.platform.clock.now().toISOString();
+      const createdAt =
+        record.replica === true ? record.createdAt : this.#store.platform.clock.now().toISOString();
       await this.#store.patchSnapshot(key, {
         status: 'available',
         percent: 100,
@@ -256,12 +279,17 @@ export class Snapshots {
 
   /** The server runs on the real clock, bodies on the simulated one. */
   #simulated({ databaseTime }: Manifest): string {
-    return new Date(Date.parse(databaseTime) + this.#store.platform.clock.offsetMs).toISOString();
+    return this.#store.platform.clock.fromReal(new Date(databaseTime)).toISOString();
   }
 
   #note(record: SnapshotRecord, message: string, category: string): Promise<void> {
     return this.#store.note(record, { sourceType: 'db-snapshot', sourceId: record.id }, message, category);
   }
+}
+
+/** As events call it. */
+function kindOf({ type }: SnapshotRecord): 'automated' | 'manual' {
+  return type === 'automated' ? 'automated' : 'manual';
 }
 
 export function arnOf(snapshot: SnapshotRecord): string {
@@ -293,6 +321,7 @@ const FACTS = [
   ] as const),
   ...([
     'parameterGroup',
+    'optionGroup',
     'multiAz',
     'publiclyAccessible',
     'autoMinorVersionUpgrade',

@@ -6,7 +6,9 @@ import type { Place, Platform, Table } from '../platform.ts';
 import type { ClusterParameterGroupRecord, ClusterRecord, ClusterSnapshotRecord } from './cluster-records.ts';
 import { keyOf } from './names.ts';
 import type {
+  AutomatedBackupRecord,
   InstanceRecord,
+  OptionGroupRecord,
   ParameterGroupRecord,
   RdsEvent,
   RetainedBackup,
@@ -24,11 +26,18 @@ export class RdsStore {
   readonly snapshots: Table<SnapshotRecord>;
   readonly subnetGroups: Table<SubnetGroupRecord>;
   readonly parameterGroups: Table<ParameterGroupRecord>;
-  readonly retained: Table<RetainedBackup>;
+  readonly formerlyRetained: Table<RetainedBackup>;
+  /** Keyed by place and `DbiResourceId`. */
+  readonly automated: Table<AutomatedBackupRecord>;
   readonly events: Table<RdsEvent>;
   readonly clusters: Table<ClusterRecord>;
   readonly clusterSnapshots: Table<ClusterSnapshotRecord>;
   readonly clusterParameterGroups: Table<ClusterParameterGroupRecord>;
+  /** By name, or by `<account>/<region>/<name>`. */
+  readonly quotas: Table<number>;
+  readonly optionGroups: Table<OptionGroupRecord>;
+  /** Until when an instance can be restored to, AWS's time; set by the automated backups, which need the store in turn. */
+  latestRestorableTime: (instance: InstanceRecord) => string | undefined = () => undefined;
   #burial: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
@@ -37,8 +46,11 @@ export class RdsStore {
     this.snapshots = platform.table('rds/snapshots');
     this.subnetGroups = platform.table('rds/subnet-groups');
     this.parameterGroups = platform.table('rds/parameter-groups');
-    this.retained = platform.table('rds/retained-backups');
+    this.formerlyRetained = platform.table('rds/retained-backups');
+    this.automated = platform.table('rds/automated-backups');
     this.events = platform.table('rds/events');
+    this.quotas = platform.table('rds/quotas');
+    this.optionGroups = platform.table('rds/option-groups');
     this.clusters = platform.table('rds/clusters');
     this.clusterSnapshots = platform.table('rds/cluster-snapshots');
     this.clusterParameterGroups = platform.table('rds/cluster-parameter-groups');
@@ -81,6 +93,11 @@ export class RdsStore {
     return cluster?.writer === record.dbiResourceId ? this.clusterDir(cluster) : this.instanceDir(record);
   }
 
+  /** Of the archive that belongs to an instance's automated backups. */
+  archiveDir(record: AutomatedBackupRecord): string {
+    return join(this.#partition(record), 'archives', record.instance.dbiResourceId);
+  }
+
   instanceDir(record: InstanceRecord): string {
     return join(this.#partition(record), 'instances', record.dbiResourceId);
   }
@@ -114,6 +131,17 @@ export class RdsStore {
     if (!record) return undefined;
     const changed = { ...record, ...patch };
     await this.clusterSnapshots.put(key, changed);
+    return changed;
+  }
+
+  async patchAutomated(
+    key: string,
+    patch: Partial<AutomatedBackupRecord>,
+  ): Promise<AutomatedBackupRecord | undefined> {
+    const record = this.automated.get(key);
+    if (!record) return undefined;
+    const changed = { ...record, ...patch };
+    await this.automated.put(key, changed);
     return changed;
   }
 
@@ -165,7 +193,7 @@ export class RdsStore {
 
   /** Folders of instances, clusters or snapshots, in any account and region, that no record knows. */
   async strays(
-    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots',
+    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots' | 'archives',
     known: readonly string[],
   ): Promise<string[]> {
     const accounts = join(this.platform.stateDir, 'accounts');
