@@ -72,7 +72,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
   const authorizer = createAuthorizer({ identities, organization, events, clock });
   const aliases = table<string>('iam/account-aliases');
   const iam: IamContext = { ...books, identities, keys: keyStore, aliases, clock, authorizer };
-  const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), clock);
+  const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), table('kms/grants'), clock);
   const keys = createKeyAccess(ring, authorizer.decide);
   const secretStore = createSecretStore(table('secretsmanager/secrets'), clock);
   const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'));

@@ -1,5 +1,6 @@
 import type { Authorizer } from '../auth/authorize.ts';
 import { KeyNotUsable, type KeyAccess } from '../platform.ts';
+import { grantFor } from './grants.ts';
 import { describeKey, stateOf, type KeyRing } from './keys.ts';
 
 const DEFAULT_ACTIONS = ['kms:DescribeKey', 'kms:CreateGrant'];
@@ -27,21 +28,30 @@ export function createKeyAccess(ring: KeyRing, decide: Authorizer['decide']): Ke
         );
       }
       for (const action of ownManaged ? [] : actions) {
+        const granted = grantFor(ring, key, call, action.slice('kms:'.length), undefined);
         const options = {
           resourcePolicy: key.policy,
           ownerAccountId: key.accountId,
           resourcePolicyRequired: true,
+          ...(granted ? { granted: `grant ${granted.id}` } : {}),
         };
+        const viaService = `${call.service}.${call.region}.amazonaws.com`;
         const context = {
-          'kms:ViaService': `${call.service}.${call.region}.amazonaws.com`,
+          'kms:ViaService': viaService,
+          'kms:CallerAccount': call.accountId,
           'kms:GrantIsForAWSResource': 'true',
+          'aws:ViaAWSService': 'true',
+          'aws:CalledVia': [`${call.service}.amazonaws.com`],
+          ...Object.fromEntries(
+            key.tags.map(({ TagKey, TagValue }) => [`aws:ResourceTag/${TagKey}`, TagValue]),
+          ),
         };
         const { allowed, why } = decide(call, action, key.arn, context, options);
         if (!allowed)
           throw new KeyNotUsable(
             'denied',
             reference,
-            `${call.principalArn} may not ${action} on ${key.arn}: ${why}.`,
+            `${call.principalArn} may not ${action} on ${key.arn} ${why}.`,
           );
       }
       const state = stateOf(key);

@@ -1,12 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  generateKeyPairSync,
-  randomBytes,
-  randomUUID,
-  type KeyObject,
-  createPrivateKey,
-} from 'node:crypto';
+import { createPrivateKey, randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import { newMaterial, type KeySpec, type KeyUsage } from './specs.ts';
 import type { Clock, KeyDescription, KeyState, Place, Table } from '../platform.ts';
 
 /** One KMS key. Secret material stays in the state directory, in files of mode 0600. */
@@ -14,8 +7,8 @@ export interface KeyRecord extends Place {
   readonly keyId: string;
   readonly arn: string;
   readonly manager: 'AWS' | 'CUSTOMER';
-  readonly spec: 'SYMMETRIC_DEFAULT' | 'ECC_NIST_P256';
-  readonly usage: 'ENCRYPT_DECRYPT' | 'SIGN_VERIFY';
+  readonly spec: KeySpec;
+  readonly usage: KeyUsage;
   readonly description: string;
   readonly enabled: boolean;
   readonly createdAt: string;
@@ -26,12 +19,43 @@ export interface KeyRecord extends Place {
   /** Base64 of 32 bytes, or a PKCS #8 PEM. */
   readonly material: string;
   readonly rotation: boolean;
+  /** Of automatic rotation; 365 where absent. */
+  readonly rotationDays?: number;
+  /** Simulated time of the next automatic rotation. */
+  readonly nextRotationAt?: string | undefined;
+  /** Materials before the present one, newest first: what they encrypted still decrypts. */
+  readonly retired?: readonly RetiredMaterial[];
+  /** Region of the primary key, for multi-Region keys. */
+  readonly primaryRegion?: string | undefined;
+}
+
+export interface RetiredMaterial {
+  readonly material: string;
+  /** When it was replaced. */
+  readonly rotatedAt: string;
+  readonly cause: 'AUTOMATIC' | 'ON_DEMAND';
+}
+
+/** A right on one key, given without touching its policy. */
+export interface GrantRecord extends Place {
+  readonly id: string;
+  readonly keyId: string;
+  readonly name: string | undefined;
+  readonly token: string;
+  readonly grantee: string;
+  readonly retiring: string | undefined;
+  readonly issuer: string;
+  readonly operations: readonly string[];
+  readonly equals: Readonly<Record<string, string>> | undefined;
+  readonly subset: Readonly<Record<string, string>> | undefined;
+  readonly createdAt: string;
 }
 
 export interface AliasRecord extends Place {
   readonly name: string;
   readonly keyId: string;
   readonly createdAt: string;
+  readonly updatedAt?: string;
 }
 
 export interface KeyRing {
@@ -42,7 +66,13 @@ export interface KeyRing {
   create(where: Place, spec: NewKey): Promise<KeyRecord>;
   managed(service: string, where: Place): Promise<KeyRecord>;
   readonly aliases: Table<AliasRecord>;
-  /** Destroys keys whose waiting period is over. */
+  readonly grants: Table<GrantRecord>;
+  grantsOn(key: KeyRecord): GrantRecord[];
+  /** New material for the key and its replicas; what was encrypted before still decrypts. */
+  rotate(key: KeyRecord, cause: RetiredMaterial['cause']): Promise<void>;
+  /** The same key in other regions. */
+  replicasOf(key: KeyRecord): KeyRecord[];
+  /** Destroys keys whose waiting period is over, and rotates those that are due. */
   sweep(): Promise<void>;
 }
 
@@ -53,16 +83,50 @@ export interface NewKey {
   readonly policy: string | undefined;
   readonly tags: KeyRecord['tags'];
   readonly manager: KeyRecord['manager'];
+  readonly multiRegion?: boolean;
 }
+
+const DAY_MS = 86_400_000;
 
 export function aliasKey({ accountId, region }: Place, name: string): string {
   return `${accountId}/${region}/${name}`;
 }
 
-export function createKeyRing(keys: Table<KeyRecord>, aliases: Table<AliasRecord>, clock: Clock): KeyRing {
+export function createKeyRing(
+  keys: Table<KeyRecord>,
+  aliases: Table<AliasRecord>,
+  grants: Table<GrantRecord>,
+  clock: Clock,
+): KeyRing {
   const beingMade = new Map<string, Promise<KeyRecord>>();
   const ring: KeyRing = {
     aliases,
+    grants,
+    grantsOn: ({ accountId, region, keyId }) =>
+      [...grants.values()].filter(
+        (grant) => grant.keyId === keyId && grant.accountId === accountId && grant.region === region,
+      ),
+    replicasOf: (key) =>
+      key.primaryRegion === undefined
+        ? []
+        : [...keys.values()].filter(
+            (each) =>
+              each.keyId === key.keyId && each.accountId === key.accountId && each.region !== key.region,
+          ),
+    async rotate(key, cause) {
+      const material = await newMaterial(key.spec);
+      const rotatedAt = clock.now().toISOString();
+      await Promise.all(
+        [key, ...ring.replicasOf(key)].map((each) =>
+          ring.put({
+            ...each,
+            material,
+            retired: [{ material: each.material, rotatedAt, cause }, ...(each.retired ?? [])],
+            ...(cause === 'AUTOMATIC' ? { nextRotationAt: afterDays(clock, each.rotationDays ?? 365) } : {}),
+          }),
+        ),
+      );
+    },
     find(reference, where) {
       const place = reference.startsWith('arn:') ? placeOf(reference) : where;
       const local = reference.startsWith('arn:') ? reference.split(':').slice(5).join(':') : reference;
@@ -76,7 +140,8 @@ export function createKeyRing(keys: Table<KeyRecord>, aliases: Table<AliasRecord
       [...keys.values()].filter((key) => key.accountId === accountId && key.region === region),
     put: (key) => keys.put(keyKey(key, key.keyId), key),
     async create(where, spec) {
-      const keyId = randomUUID();
+      const multi = spec.multiRegion === true;
+      const keyId = multi ? `mrk-${randomBytes(16).toString('hex')}` : randomUUID();
       const { accountId, region } = where;
       const key: KeyRecord = {
         accountId,
@@ -92,8 +157,10 @@ export function createKeyRing(keys: Table<KeyRecord>, aliases: Table<AliasRecord
         deletionAt: undefined,
         policy: spec.policy ?? defaultKeyPolicy(accountId),
         tags: spec.tags,
-        material: spec.spec === 'SYMMETRIC_DEFAULT' ? randomBytes(32).toString('base64') : newSigningKey(),
-        rotation: false,
+        material: await newMaterial(spec.spec),
+        rotation: spec.manager === 'AWS',
+        ...(spec.manager === 'AWS' ? { nextRotationAt: afterDays(clock, 365) } : {}),
+        ...(multi ? { primaryRegion: region } : {}),
       };
       await ring.put(key);
       return key;
@@ -115,9 +182,15 @@ export function createKeyRing(keys: Table<KeyRecord>, aliases: Table<AliasRecord
         ({ deletionAt }) => deletionAt !== undefined && deletionAt <= now,
       );
       for (const key of due) {
-        for (const [id, alias] of aliases.entries()) if (alias.keyId === key.keyId) await aliases.remove(id);
+        const here = (each: Place & { keyId: string }): boolean =>
+          each.keyId === key.keyId && each.region === key.region && each.accountId === key.accountId;
+        for (const [id, alias] of [...aliases.entries()]) if (here(alias)) await aliases.remove(id);
+        for (const [id, grant] of [...grants.entries()]) if (here(grant)) await grants.remove(id);
         await keys.remove(keyKey(key, key.keyId));
       }
+      const isDue = ({ rotation, nextRotationAt, enabled, region, primaryRegion }: KeyRecord): boolean =>
+        rotation && enabled && (nextRotationAt ?? '9') <= now && (primaryRegion ?? region) === region;
+      for (const key of [...keys.values()].filter(isDue)) await ring.rotate(key, 'AUTOMATIC');
     },
   };
   return ring;
@@ -128,7 +201,7 @@ async function makeManaged(ring: KeyRing, service: string, where: Place, clock: 
     spec: 'SYMMETRIC_DEFAULT',
     usage: 'ENCRYPT_DECRYPT',
     description: `Default key that protects my ${service} data when no other key is defined`,
-    policy: undefined,
+    policy: managedKeyPolicy(service, where),
     tags: [],
     manager: 'AWS',
   });
@@ -154,6 +227,50 @@ export function defaultKeyPolicy(accountId: string): string {
   });
 }
 
+/** AWS managed keys are used through their service alone; the account may look at them. */
+function managedKeyPolicy(service: string, { accountId, region }: Place): string {
+  const use = [
+    'Encrypt',
+    'Decrypt',
+    'ReEncrypt*',
+    'GenerateDataKey*',
+    'CreateGrant',
+    'ListGrants',
+    'DescribeKey',
+  ];
+  const look = ['Describe*', 'Get*', 'List*', 'RevokeGrant'];
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Id: `auto-${service}-2`,
+    Statement: [
+      {
+        Sid: `Allow access through ${service} for all principals in the account that are authorized to use ${service}`,
+        Effect: 'Allow',
+        Principal: { AWS: '*' },
+        Action: use.map((action) => `kms:${action}`),
+        Resource: '*',
+        Condition: {
+          StringEquals: {
+            'kms:CallerAccount': accountId,
+            'kms:ViaService': `${service}.${region}.amazonaws.com`,
+          },
+        },
+      },
+      {
+        Sid: 'Allow direct access to key metadata to the account',
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${accountId}:root` },
+        Action: look.map((action) => `kms:${action}`),
+        Resource: '*',
+      },
+    ],
+  });
+}
+
+export function afterDays(clock: Clock, days: number): string {
+  return new Date(clock.now().getTime() + days * DAY_MS).toISOString();
+}
+
 export function stateOf(key: KeyRecord): KeyState {
   if (key.deletionAt !== undefined) return 'PendingDeletion';
   return key.enabled ? 'Enabled' : 'Disabled';
@@ -173,57 +290,6 @@ function placeOf(arn: string): Place {
   return { accountId, region };
 }
 
-function newSigningKey(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
 export function signingKey(key: KeyRecord): KeyObject {
   return createPrivateKey(key.material);
-}
-
-const MAGIC = Buffer.from('LAK1');
-
-/** Ciphertext: magic, length of the key ARN, the ARN, nonce, tag, data. The context is authenticated, not stored. */
-export function seal(
-  key: KeyRecord,
-  plaintext: Uint8Array,
-  context: Readonly<Record<string, string>> | undefined,
-): Buffer {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key.material, 'base64'), nonce);
-  cipher.setAAD(contextBytes(context));
-  const data = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-  const arn = Buffer.from(key.arn);
-  const length = Buffer.from([arn.length]);
-  return Buffer.concat([MAGIC, length, arn, nonce, cipher.getAuthTag(), data]);
-}
-
-/** The key's ARN, readable without the key. Undefined when this is no ciphertext of ours. */
-export function keyArnIn(ciphertext: Uint8Array): string | undefined {
-  const bytes = Buffer.from(ciphertext);
-  if (bytes.length < 5 || !bytes.subarray(0, 4).equals(MAGIC)) return undefined;
-  return bytes.toString('utf8', 5, 5 + (bytes[4] ?? 0));
-}
-
-/** @throws when key, data or context are not those of `seal`. */
-export function unseal(
-  key: KeyRecord,
-  ciphertext: Uint8Array,
-  context: Readonly<Record<string, string>> | undefined,
-): Buffer {
-  const bytes = Buffer.from(ciphertext);
-  const start = 5 + (bytes[4] ?? 0);
-  const decipher = createDecipheriv(
-    'aes-256-gcm',
-    Buffer.from(key.material, 'base64'),
-    bytes.subarray(start, start + 12),
-  );
-  decipher.setAAD(contextBytes(context));
-  decipher.setAuthTag(bytes.subarray(start + 12, start + 28));
-  return Buffer.concat([decipher.update(bytes.subarray(start + 28)), decipher.final()]);
-}
-
-function contextBytes(context: Readonly<Record<string, string>> = {}): Buffer {
-  return Buffer.from(JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))));
 }
