@@ -4,13 +4,21 @@ import { open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { startChecksum, type ChecksumAlgorithm } from './checksums.ts';
+import { entityTooLarge } from './errors.ts';
 
 export interface ReceivedBlob {
   readonly blob: string;
   readonly size: number;
-  /** Hex. */
+  /** Hex; empty when it was not wanted. */
   readonly md5: string;
   readonly checksums: Readonly<Partial<Record<ChecksumAlgorithm, string>>>;
+}
+
+export interface ReceiveOptions {
+  /** Default: true. */
+  readonly md5?: boolean;
+  /** More than this are refused with EntityTooLarge. */
+  readonly maxBytes?: number;
 }
 
 /** Objects' bytes, one file each. A blob is on disk, name and all, before anything refers to it. */
@@ -18,6 +26,7 @@ export interface BlobStore {
   receive(
     source: Readable | AsyncIterable<Uint8Array>,
     algorithms: readonly ChecksumAlgorithm[],
+    options?: ReceiveOptions,
   ): Promise<ReceivedBlob>;
   read(blob: string, range?: { start: number; end: number }): Promise<Readable>;
   remove(blob: string): Promise<void>;
@@ -36,17 +45,17 @@ export function createBlobStore(folder: string): BlobStore {
 
   return {
     pathOf,
-    async receive(source, algorithms) {
+    async receive(source, algorithms, { md5: wantsMd5 = true, maxBytes = Infinity } = {}) {
       const blob = randomUUID();
       const temporary = join(incoming, blob);
       const wanted = [...new Set(algorithms)];
-      const md5 = await startChecksum('MD5');
+      const md5 = wantsMd5 ? await startChecksum('MD5') : undefined;
       const running = await Promise.all(wanted.map(startChecksum));
       const handle = await open(temporary, 'wx', 0o600);
       let size: number;
       try {
-        size = await writeAll(handle, source, (chunk) => {
-          md5.update(chunk);
+        size = await writeAll(handle, source, maxBytes, (chunk) => {
+          md5?.update(chunk);
           for (const checksum of running) checksum.update(chunk);
         });
         await handle.datasync();
@@ -67,7 +76,8 @@ export function createBlobStore(folder: string): BlobStore {
       const checksums = Object.fromEntries(
         wanted.map((algorithm, index) => [algorithm, running[index]?.digest()]),
       );
-      return { blob, size, md5: Buffer.from(md5.digest(), 'base64').toString('hex'), checksums };
+      const hex = Buffer.from(md5?.digest() ?? '', 'base64').toString('hex');
+      return { blob, size, md5: hex, checksums };
     },
     async read(blob, range) {
       const handle = await open(pathOf(blob), 'r');
@@ -91,31 +101,44 @@ export function createBlobStore(folder: string): BlobStore {
   };
 }
 
-/** Gathers small chunks, so that the disk sees large writes. */
+/** Gathers small chunks, so that the disk sees large writes; digests go on while it writes. */
 async function writeAll(
   handle: FileHandle,
   source: AsyncIterable<Uint8Array>,
+  maxBytes: number,
   see: (chunk: Uint8Array) => void,
 ): Promise<number> {
   let size = 0;
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
-  const flush = async (): Promise<void> => {
-    if (pendingBytes === 0) return;
-    const parts = pending;
-    pending = [];
-    pendingBytes = 0;
-    await handle.writeFile(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
-  };
-  for await (const chunk of source) {
-    see(chunk);
-    size += chunk.byteLength;
-    pending.push(chunk);
-    pendingBytes += chunk.byteLength;
-    if (pendingBytes >= BUFFER_BYTES) await flush();
+  let writing = Promise.resolve();
+  try {
+    for await (const chunk of source) {
+      size += chunk.byteLength;
+      if (size > maxBytes) throw entityTooLarge(size, maxBytes);
+      see(chunk);
+      pending.push(chunk);
+      pendingBytes += chunk.byteLength;
+      if (pendingBytes < BUFFER_BYTES) continue;
+      const full = pending;
+      pending = [];
+      pendingBytes = 0;
+      await writing;
+      writing = writeFully(handle, full);
+      writing.catch(() => undefined); // heard at the next await
+    }
+  } finally {
+    await writing;
   }
-  await flush();
+  await writeFully(handle, pending);
   return size;
+}
+
+async function writeFully(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+  if (bytes === 0) return;
+  const { bytesWritten } = await handle.writev(chunks);
+  if (bytesWritten < bytes) await handle.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -103,19 +103,52 @@ export function readChecksumClaim(
     });
   }
   const [algorithm] = given;
-  if (algorithm) return { algorithm, value: String(members[checksumMember(algorithm)]) };
+  if (algorithm) {
+    const value = String(members[checksumMember(algorithm)]);
+    checkForm(algorithm, value);
+    return { algorithm, value };
+  }
   const announced = /^x-amz-checksum-(\w+)$/.exec((trailer ?? '').trim().toLowerCase())?.[1];
   if (announced !== undefined) return { algorithm: toAlgorithm(announced), value: undefined };
-  return declared === undefined ? undefined : { algorithm: toAlgorithm(declared), value: undefined };
+  if (declared === undefined) return undefined;
+  const message =
+    'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.';
+  throw awsError({ code: 'InvalidRequest', status: 400, message, service: 's3' });
+}
+
+const BYTES: Readonly<Record<ChecksumAlgorithm, number>> = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  SHA1: 20,
+  SHA256: 32,
+};
+
+function checkForm(algorithm: ChecksumAlgorithm, value: string): void {
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.length === BYTES[algorithm] && bytes.toString('base64') === value) return;
+  const message = `Value for x-amz-checksum-${algorithm.toLowerCase()} header is invalid.`;
+  throw awsError({ code: 'InvalidRequest', status: 400, message, service: 's3' });
 }
 
 export function toAlgorithm(text: string): ChecksumAlgorithm {
-  const known = CHECKSUM_ALGORITHMS.find((algorithm) => algorithm === text.toUpperCase());
-  if (!known) throw notImplemented('s3', `the checksum algorithm ${text}`);
-  return known;
+  const name = text.toUpperCase();
+  const known = CHECKSUM_ALGORITHMS.find((algorithm) => algorithm === name);
+  if (known) return known;
+  if (UNSUPPORTED.includes(`Checksum${name}`)) throw notImplemented('s3', `the checksum algorithm ${text}`);
+  const message = `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${CHECKSUM_ALGORITHMS.join(', ')}]`;
+  throw awsError({ code: 'InvalidRequest', status: 400, message, service: 's3' });
 }
 
 export function badDigest(algorithm: string): Error {
-  const message = `The ${algorithm} you specified did not match the calculated checksum.`;
-  return awsError({ code: 'BadDigest', status: 400, message });
+  const message =
+    algorithm === 'Content-MD5'
+      ? 'The Content-MD5 you specified did not match what we received.'
+      : `The ${algorithm} you specified did not match the calculated checksum.`;
+  return awsError({ code: 'BadDigest', status: 400, message, service: 's3' });
+}
+
+export function invalidDigest(): Error {
+  const message = 'The Content-MD5 you specified was invalid.';
+  return awsError({ code: 'InvalidDigest', status: 400, message, service: 's3' });
 }

@@ -1,4 +1,4 @@
-import { invalidArgument } from './errors.ts';
+import { invalidArgument, s3Error } from './errors.ts';
 import type { ContentHeaders, Tag } from './records.ts';
 
 export interface ContentInput {
@@ -28,7 +28,7 @@ export function readContent(input: ContentInput): ContentHeaders {
 
 export function contentHeaders(content: ContentHeaders) {
   return {
-    ContentType: content.contentType ?? 'application/octet-stream',
+    ContentType: content.contentType ?? 'binary/octet-stream',
     CacheControl: content.cacheControl,
     ContentDisposition: content.contentDisposition,
     ContentEncoding: content.contentEncoding,
@@ -40,20 +40,47 @@ export function contentHeaders(content: ContentHeaders) {
 
 /** The `x-amz-tagging` header: a query string. */
 export function readTagging(text: string | undefined): Tag[] {
-  if (text === undefined) return [];
+  if (text === undefined || text === '') return [];
+  const given = [...new URLSearchParams(text)];
+  if (given.length === 0 || new Set(given.map(([key]) => key)).size !== given.length)
+    throw invalidArgument(
+      "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+      'x-amz-tagging',
+      text,
+    );
   return checkTags(
-    [...new URLSearchParams(text)].map(([Key, Value]) => ({ Key, Value })),
+    given.map(([Key, Value]) => ({ Key, Value })),
     10,
   );
 }
 
+const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+/** @throws BadRequest for too many, InvalidTag for forms that S3 does not take */
 export function checkTags(
   tags: readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[],
   limit: number,
 ): Tag[] {
   const complete = tags.map(({ Key = '', Value = '' }) => ({ Key, Value }));
-  if (complete.length > limit) throw invalidArgument(`A resource can have at most ${limit} tags.`);
+  if (complete.length > limit) {
+    const what =
+      limit === 10
+        ? 'Object tags cannot be greater than 10'
+        : `Bucket tag count cannot be greater than ${limit}`;
+    throw s3Error('BadRequest', 400, what);
+  }
   if (new Set(complete.map(({ Key }) => Key)).size !== complete.length)
-    throw invalidArgument('Cannot provide multiple Tags with the same key');
+    throw s3Error('InvalidTag', 400, 'Cannot provide multiple Tags with the same key');
+  for (const { Key, Value } of complete) {
+    if (Key.length === 0 || Key.length > 128 || !TAG_TEXT.test(Key))
+      throw s3Error('InvalidTag', 400, 'The TagKey you have provided is invalid', { TagKey: Key });
+    if (Value.length > 256 || !TAG_TEXT.test(Value))
+      throw s3Error('InvalidTag', 400, 'The TagValue you have provided is invalid', {
+        TagKey: Key,
+        TagValue: Value,
+      });
+    if (Key.toLowerCase().startsWith('aws:'))
+      throw s3Error('InvalidTag', 400, 'System tags cannot be added/updated by requester', { TagKey: Key });
+  }
   return complete;
 }

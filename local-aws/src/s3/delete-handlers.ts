@@ -2,9 +2,10 @@ import type * as S3 from '@aws-sdk/client-s3';
 import { AwsError, refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { S3Access, S3Parts } from './access.ts';
-import { checkWrite } from './conditions.ts';
-import { invalidArgument, malformedXml } from './errors.ts';
+import { checkDelete } from './conditions.ts';
+import { invalidArgument, malformedXml, s3Error } from './errors.ts';
 import { checkDeletable } from './lock.ts';
+import { versionContext } from './read-handlers.ts';
 import type { BucketRecord } from './records.ts';
 import { isVersionId } from './store.ts';
 
@@ -23,20 +24,28 @@ export function deleteHandlers({ store, clock }: S3Parts, access: S3Access) {
     key: string,
     versionId: string | undefined,
     call: Call,
-    bypass: boolean,
+    { bypass, ifMatch }: { readonly bypass: boolean; readonly ifMatch: string | undefined },
   ): Promise<Deletion> => {
     if (versionId === undefined) {
-      access.authorize(call, bucket, 's3:DeleteObject', key);
+      access.authorize(
+        call,
+        bucket,
+        's3:DeleteObject',
+        key,
+        ifMatch === undefined ? {} : { 's3:if-match': ifMatch },
+      );
+      checkDelete(ifMatch, store.index(bucket.name).current(key), key);
       if (bucket.versioning !== undefined)
         return { versionId: (await store.addMarker(bucket, key)).versionId, marker: true };
       const only = store.index(bucket.name).current(key);
       if (only) await store.erase(only);
       return { versionId: undefined, marker: false };
     }
-    access.authorize(call, bucket, 's3:DeleteObjectVersion', key);
+    access.authorize(call, bucket, 's3:DeleteObjectVersion', key, versionContext(versionId));
     if (!isVersionId(versionId))
       throw invalidArgument('Invalid version id specified', 'versionId', versionId);
     const version = store.find(bucket.name, key, versionId);
+    checkDelete(ifMatch, version, key);
     if (!version) return { versionId, marker: false };
     if (!version.marker) checkDeletable(version, clock.now(), bypass && mayBypass(bucket, key, call));
     await store.erase(version);
@@ -60,9 +69,10 @@ export function deleteHandlers({ store, clock }: S3Parts, access: S3Access) {
       const { Key = '', VersionId, BypassGovernanceRetention = false } = input;
       const bucket = located(input, call);
       if (BypassGovernanceRetention && !bucket.objectLock) mayBypass(bucket, Key, call);
-      if (input.IfMatch !== undefined)
-        checkWrite({ IfMatch: input.IfMatch }, store.index(bucket.name).current(Key), Key);
-      const { versionId, marker } = await remove(bucket, Key, VersionId, call, BypassGovernanceRetention);
+      const { versionId, marker } = await remove(bucket, Key, VersionId, call, {
+        bypass: BypassGovernanceRetention,
+        ifMatch: input.IfMatch,
+      });
       return {
         ...(versionId === undefined ? {} : { VersionId: versionId }),
         ...(marker ? { DeleteMarker: true } : {}),
@@ -75,15 +85,14 @@ export function deleteHandlers({ store, clock }: S3Parts, access: S3Access) {
       if (Objects.length === 0 || Objects.length > MAX_KEYS) throw malformedXml();
       const Deleted: S3.DeletedObject[] = [];
       const Errors: S3._Error[] = [];
-      for (const { Key = '', VersionId } of Objects) {
+      for (const { Key = '', VersionId, ...conditions } of Objects) {
         try {
-          const { versionId, marker } = await remove(
-            bucket,
-            Key,
-            VersionId,
-            call,
-            input.BypassGovernanceRetention ?? false,
-          );
+          refuseMembers('s3', 'DeleteObjects', conditions, ['LastModifiedTime', 'Size']);
+          if (Key === '') throw s3Error('UserKeyMustBeSpecified', 400, 'A key must be specified.');
+          const { versionId, marker } = await remove(bucket, Key, VersionId, call, {
+            bypass: input.BypassGovernanceRetention ?? false,
+            ifMatch: conditions.ETag,
+          });
           if (Quiet) continue;
           Deleted.push({
             Key,

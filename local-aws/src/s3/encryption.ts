@@ -9,6 +9,7 @@ export interface EncryptionRequest {
   readonly SSEKMSKeyId?: string | undefined;
   readonly BucketKeyEnabled?: boolean | undefined;
   readonly SSECustomerAlgorithm?: string | undefined;
+  readonly SSEKMSEncryptionContext?: string | undefined;
 }
 
 /**
@@ -24,12 +25,21 @@ export async function encryptionFor(
   if (request.SSECustomerAlgorithm !== undefined)
     throw notImplemented('s3', 'encryption with keys that the customer sends (SSE-C)');
   const algorithm = request.ServerSideEncryption ?? bucket.encryption.algorithm;
-  if (algorithm === 'AES256') {
-    if (request.SSEKMSKeyId !== undefined)
-      throw invalidArgument('The encryption method specified is not supported with a KMS key id.');
-    return { algorithm, kmsKeyArn: undefined, bucketKey: false };
-  }
-  if (algorithm !== 'aws:kms') throw notImplemented('s3', `the encryption ${algorithm}`);
+  if (request.SSEKMSEncryptionContext !== undefined)
+    throw notImplemented('s3', 'an encryption context for KMS');
+  if (request.SSEKMSKeyId !== undefined && !request.ServerSideEncryption?.startsWith('aws:kms'))
+    throw invalidArgument(
+      'Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms',
+      'x-amz-server-side-encryption',
+      request.ServerSideEncryption ?? '',
+    );
+  if (algorithm === 'AES256') return { algorithm, kmsKeyArn: undefined, bucketKey: false };
+  if (algorithm !== 'aws:kms' && algorithm !== 'aws:kms:dsse')
+    throw invalidArgument(
+      'The encryption method specified is not supported',
+      'x-amz-server-side-encryption',
+      algorithm,
+    );
   const reference =
     request.SSEKMSKeyId ?? bucket.encryption.kmsKeyId ?? (await keys.managed('s3', bucket)).arn;
   try {

@@ -29,8 +29,16 @@ export function noSuchKey(key: string, marker?: { versionId: string }): Error {
 export const noSuchVersion = (key: string, versionId: string): Error =>
   s3Error('NoSuchVersion', 404, 'The specified version does not exist.', { Key: key, VersionId: versionId });
 
-export function markerNotAllowed(versionId: string, method: string): Error {
-  const headers = { 'x-amz-delete-marker': 'true', 'x-amz-version-id': versionId, allow: 'DELETE' };
+export function markerNotAllowed(
+  { versionId, modifiedAt }: { readonly versionId: string; readonly modifiedAt: string },
+  method: string,
+): Error {
+  const headers = {
+    'x-amz-delete-marker': 'true',
+    'x-amz-version-id': versionId,
+    'last-modified': new Date(modifiedAt).toUTCString(),
+    allow: 'DELETE',
+  };
   const message = 'The specified method is not allowed against this resource.';
   return awsError({
     code: 'MethodNotAllowed',
@@ -47,6 +55,12 @@ export const invalidArgument = (message: string, name = '', value = ''): Error =
 
 export const invalidRequest = (message: string): Error => s3Error('InvalidRequest', 400, message);
 
+export const entityTooLarge = (size: number, most: number): Error =>
+  s3Error('EntityTooLarge', 400, 'Your proposed upload exceeds the maximum allowed size', {
+    ProposedSize: String(size),
+    MaxSizeAllowed: String(most),
+  });
+
 export const malformedXml = (): Error =>
   s3Error(
     'MalformedXML',
@@ -58,6 +72,10 @@ export const protectedByLock = (): Error =>
   s3Error('AccessDenied', 403, 'Access Denied because object protected by object lock.');
 
 export const accessDenied = (): Error => s3Error('AccessDenied', 403, 'Access Denied');
+
+/** All buckets are BucketOwnerEnforced: a list may be read, never set. */
+export const noAccessLists = (): Error =>
+  s3Error('AccessControlListNotSupported', 400, 'The bucket does not allow ACLs');
 
 export const preconditionFailed = (condition: string): Error =>
   s3Error('PreconditionFailed', 412, 'At least one of the pre-conditions you specified did not hold', {

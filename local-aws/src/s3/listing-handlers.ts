@@ -3,107 +3,92 @@ import { encode } from '../auth/sigv4.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import type { S3Access, S3Parts } from './access.ts';
 import { invalidArgument } from './errors.ts';
-import type { ObjectVersion, Version } from './records.ts';
-import type { VersionIndex } from './version-index.ts';
+import { listCurrent, listVersions, type Listing, type ListingRequest } from './listing.ts';
+import { canonicalUser, storageClassOf } from './owner.ts';
+import type { BucketRecord, ObjectVersion, Version } from './records.ts';
 
 const PAGE = 1000;
 
-interface ListingRequest {
-  readonly prefix: string;
-  readonly delimiter: string;
-  /** List what comes after this key or common prefix. */
-  readonly after: string;
-  readonly limit: number;
-}
-
-interface Listing<T> {
-  readonly items: T[];
-  readonly prefixes: string[];
-  /** The last key or common prefix on a truncated page. */
-  readonly last: string | undefined;
-  readonly truncated: boolean;
+interface ListingInput {
+  readonly Prefix?: string | undefined;
+  readonly Delimiter?: string | undefined;
+  readonly MaxKeys?: number | undefined;
+  readonly EncodingType?: string | undefined;
 }
 
 export function listingHandlers({ store }: S3Parts, access: S3Access) {
-  const context = (prefix: string | undefined): Record<string, string> => ({ 's3:prefix': prefix ?? '' });
   return {
     async ListObjectsV2(input, call) {
-      const bucket = access.bucket(call, input, 's3:ListBucket', undefined, context(input.Prefix));
-      const after =
-        input.ContinuationToken === undefined ? (input.StartAfter ?? '') : fromToken(input.ContinuationToken);
-      const listing = listCurrent(store.index(bucket.name), request(input, after));
+      const { ContinuationToken: token, StartAfter = '', FetchOwner = false } = input;
+      if (token === '')
+        throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token);
+      const asked = request(input, token === undefined ? StartAfter : fromToken(token));
+      const bucket = access.bucket(call, input, 's3:ListBucket', undefined, context(input));
+      const listing = listCurrent(store.index(bucket.name), asked);
       const text = encoder(input.EncodingType);
       return {
-        Name: bucket.name,
-        Prefix: text(input.Prefix ?? ''),
-        MaxKeys: input.MaxKeys ?? PAGE,
+        ...common(bucket, input, asked, listing, text),
         KeyCount: listing.items.length + listing.prefixes.length,
-        IsTruncated: listing.truncated,
-        Contents: listing.items.map((version) => showObject(version, text)),
-        CommonPrefixes: listing.prefixes.map((prefix) => ({ Prefix: text(prefix) })),
-        ...(input.Delimiter === undefined ? {} : { Delimiter: text(input.Delimiter) }),
-        ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
-        ...(input.ContinuationToken === undefined ? {} : { ContinuationToken: input.ContinuationToken }),
-        ...(input.StartAfter === undefined ? {} : { StartAfter: text(input.StartAfter) }),
+        Contents: listing.items.map((version) => showObject(version, text, FetchOwner ? bucket : undefined)),
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+        ...(StartAfter === '' ? {} : { StartAfter: text(StartAfter) }),
         ...(listing.truncated && listing.last !== undefined
           ? { NextContinuationToken: toToken(listing.last) }
           : {}),
       };
     },
     async ListObjects(input, call) {
-      const bucket = access.bucket(call, input, 's3:ListBucket', undefined, context(input.Prefix));
-      const listing = listCurrent(store.index(bucket.name), request(input, input.Marker ?? ''));
+      const { Marker = '' } = input;
+      const asked = request(input, Marker);
+      const bucket = access.bucket(call, input, 's3:ListBucket', undefined, context(input));
+      const listing = listCurrent(store.index(bucket.name), asked);
       const text = encoder(input.EncodingType);
       return {
-        Name: bucket.name,
-        Prefix: text(input.Prefix ?? ''),
-        Marker: text(input.Marker ?? ''),
-        MaxKeys: input.MaxKeys ?? PAGE,
-        IsTruncated: listing.truncated,
-        Contents: listing.items.map((version) => showObject(version, text)),
-        CommonPrefixes: listing.prefixes.map((prefix) => ({ Prefix: text(prefix) })),
-        ...(input.Delimiter === undefined ? {} : { Delimiter: text(input.Delimiter) }),
-        ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
+        ...common(bucket, input, asked, listing, text),
+        Marker: text(Marker),
+        Contents: listing.items.map((version) => showObject(version, text, bucket)),
+        // Without a delimiter the last key of the page is the marker, and clients know that.
         ...(listing.truncated && input.Delimiter !== undefined && listing.last !== undefined
           ? { NextMarker: text(listing.last) }
           : {}),
       };
     },
     async ListObjectVersions(input, call) {
-      const bucket = access.bucket(call, input, 's3:ListBucketVersions', undefined, context(input.Prefix));
       const { KeyMarker = '', VersionIdMarker } = input;
       if (VersionIdMarker !== undefined && KeyMarker === '')
-        throw invalidArgument('A version-id marker cannot be specified without a key marker.');
-      const listing = listVersions(store.index(bucket.name), request(input, KeyMarker), VersionIdMarker);
-      const text = encoder(input.EncodingType);
+        throw invalidArgument(
+          'A version-id marker cannot be specified without a key marker.',
+          'version-id-marker',
+          VersionIdMarker,
+        );
+      if (VersionIdMarker === '')
+        throw invalidArgument('A version-id marker cannot be empty.', 'version-id-marker', VersionIdMarker);
+      const asked = request(input, KeyMarker);
+      const bucket = access.bucket(call, input, 's3:ListBucketVersions', undefined, context(input));
       const index = store.index(bucket.name);
-      const isLatest = (version: Version): boolean => index.current(version.key)?.order === version.order;
+      const listing = listVersions(index, asked, VersionIdMarker);
+      const text = encoder(input.EncodingType);
+      const place = (version: Version) => ({
+        VersionId: version.versionId,
+        IsLatest: index.current(version.key)?.order === version.order,
+      });
       return {
-        Name: bucket.name,
-        Prefix: text(input.Prefix ?? ''),
+        ...common(bucket, input, asked, listing, text),
         KeyMarker: text(KeyMarker),
         VersionIdMarker: VersionIdMarker ?? '',
-        MaxKeys: input.MaxKeys ?? PAGE,
-        IsTruncated: listing.truncated,
         Versions: listing.items
           .filter((version) => !version.marker)
-          .map((version) => ({
-            ...showObject(version, text),
-            VersionId: version.versionId,
-            IsLatest: isLatest(version),
-          })),
+          .map(
+            (version) => ({ ...showObject(version, text, bucket), ...place(version) }) as S3.ObjectVersion,
+          ),
         DeleteMarkers: listing.items
           .filter((version) => version.marker)
           .map((version) => ({
             Key: text(version.key),
-            VersionId: version.versionId,
-            IsLatest: isLatest(version),
+            ...place(version),
             LastModified: new Date(version.modifiedAt),
-            Owner: { ID: bucket.accountId },
+            Owner: canonicalUser(bucket.accountId),
           })),
-        CommonPrefixes: listing.prefixes.map((prefix) => ({ Prefix: text(prefix) })),
-        ...(input.Delimiter === undefined ? {} : { Delimiter: text(input.Delimiter) }),
-        ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
         ...(listing.truncated && listing.last !== undefined
           ? { NextKeyMarker: text(listing.last), NextVersionIdMarker: listing.lastVersionId }
           : {}),
@@ -112,81 +97,58 @@ export function listingHandlers({ store }: S3Parts, access: S3Access) {
   } satisfies Handlers<typeof S3>;
 }
 
+/** Condition keys of the listing actions. */
+function context({ Prefix = '', Delimiter, MaxKeys }: ListingInput): Record<string, string> {
+  return {
+    's3:prefix': Prefix,
+    ...(Delimiter === undefined ? {} : { 's3:delimiter': Delimiter }),
+    ...(MaxKeys === undefined ? {} : { 's3:max-keys': String(MaxKeys) }),
+  };
+}
+
 function request(
-  input: { Prefix?: string | undefined; Delimiter?: string | undefined; MaxKeys?: number | undefined },
+  { Prefix = '', Delimiter = '', MaxKeys = PAGE, EncodingType }: ListingInput,
   after: string,
 ): ListingRequest {
-  const { Prefix = '', Delimiter = '', MaxKeys = PAGE } = input;
-  if (MaxKeys < 0)
+  if (!Number.isInteger(MaxKeys) || MaxKeys < 0)
     throw invalidArgument(
       'Argument maxKeys must be an integer between 0 and 2147483647',
-      'max-keys',
+      'maxKeys',
       String(MaxKeys),
     );
+  checkEncodingType(EncodingType);
   return { prefix: Prefix, delimiter: Delimiter, after, limit: Math.min(MaxKeys, PAGE) };
 }
 
-/** The common prefix that a key falls into, or undefined. */
-function groupOf(key: string, { prefix, delimiter }: ListingRequest): string | undefined {
-  if (delimiter === '') return undefined;
-  const at = key.indexOf(delimiter, prefix.length);
-  return at === -1 ? undefined : key.slice(0, at + delimiter.length);
+export function checkEncodingType(type: string | undefined): void {
+  if (type !== undefined && type !== 'url')
+    throw invalidArgument('Invalid Encoding Method specified in Request', 'encoding-type', type);
 }
 
-function listCurrent(index: VersionIndex, asked: ListingRequest): Listing<ObjectVersion> {
-  const items: ObjectVersion[] = [];
-  const prefixes: string[] = [];
-  let last: string | undefined;
-  for (const key of index.keys(asked.prefix, asked.after)) {
-    if (key <= asked.after) continue;
-    const current = index.current(key);
-    if (!current || current.marker) continue;
-    const group = groupOf(key, asked);
-    if (group !== undefined && (group === prefixes.at(-1) || asked.after.startsWith(group))) continue;
-    if (items.length + prefixes.length >= asked.limit)
-      return { items, prefixes, last, truncated: asked.limit > 0 };
-    if (group === undefined) items.push(current);
-    else prefixes.push(group);
-    last = group ?? key;
-  }
-  return { items, prefixes, last, truncated: false };
-}
-
-function listVersions(
-  index: VersionIndex,
+/** What all three listings say of the request and of common prefixes. */
+function common(
+  bucket: BucketRecord,
+  { Prefix = '', Delimiter, EncodingType }: ListingInput,
   asked: ListingRequest,
-  versionMarker: string | undefined,
-): Listing<Version> & { lastVersionId: string | undefined } {
-  const items: Version[] = [];
-  const prefixes: string[] = [];
-  let last: string | undefined;
-  let lastVersionId: string | undefined;
-  const done = (truncated: boolean) => ({ items, prefixes, last, lastVersionId, truncated });
-  for (const key of index.keys(asked.prefix, asked.after)) {
-    const resumes = key === asked.after;
-    if (resumes && versionMarker === undefined) continue;
-    const group = groupOf(key, asked);
-    if (group !== undefined) {
-      if (group === prefixes.at(-1) || asked.after.startsWith(group)) continue;
-      if (items.length + prefixes.length >= asked.limit) return done(asked.limit > 0);
-      prefixes.push(group);
-      last = group;
-      lastVersionId = undefined;
-      continue;
-    }
-    const versions = index.versionsOf(key);
-    const start = resumes ? versions.findIndex(({ versionId }) => versionId === versionMarker) + 1 : 0;
-    for (const version of versions.slice(start)) {
-      if (items.length + prefixes.length >= asked.limit) return done(asked.limit > 0);
-      items.push(version);
-      last = key;
-      lastVersionId = version.versionId;
-    }
-  }
-  return done(false);
+  listing: Listing<Version>,
+  text: (value: string) => string,
+) {
+  return {
+    Name: bucket.name,
+    Prefix: text(Prefix),
+    MaxKeys: asked.limit,
+    IsTruncated: listing.truncated,
+    CommonPrefixes: listing.prefixes.map((prefix) => ({ Prefix: text(prefix) })),
+    ...(Delimiter === undefined || Delimiter === '' ? {} : { Delimiter: text(Delimiter) }),
+    ...(EncodingType === undefined ? {} : { EncodingType: EncodingType as S3.EncodingType }),
+  };
 }
 
-function showObject(version: ObjectVersion, text: (value: string) => string) {
+function showObject(
+  version: ObjectVersion,
+  text: (value: string) => string,
+  owned: BucketRecord | undefined,
+) {
   return {
     Key: text(version.key),
     LastModified: new Date(version.modifiedAt),
@@ -194,12 +156,15 @@ function showObject(version: ObjectVersion, text: (value: string) => string) {
     ChecksumAlgorithm: [version.checksum.algorithm],
     ChecksumType: version.checksum.type,
     Size: version.size,
-    StorageClass: 'STANDARD' as const,
+    StorageClass: storageClassOf(version) as S3.ObjectStorageClass,
+    ...(owned ? { Owner: canonicalUser(owned.accountId) } : {}),
   };
 }
 
-function encoder(encodingType: string | undefined): (text: string) => string {
-  return encodingType === 'url' ? (text) => encode(text).replaceAll('%2F', '/') : (text) => text;
+/** `encoding-type=url` as S3 does it: a space is a plus, slash and asterisk stay. */
+export function encoder(encodingType: string | undefined): (text: string) => string {
+  if (encodingType !== 'url') return (text) => text;
+  return (text) => encode(text).replaceAll('%2F', '/').replaceAll('%2A', '*').replaceAll('%20', '+');
 }
 
 function toToken(last: string): string {

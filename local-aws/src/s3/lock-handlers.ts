@@ -3,7 +3,7 @@ import type { Call, Handlers } from '../wire/handlers.ts';
 import type { S3Access, S3Parts } from './access.ts';
 import { invalidRequest, malformedXml, noLockConfiguration, s3Error } from './errors.ts';
 import { checkRetentionChange, readHold, readMode, readRetention, remainingDays } from './lock.ts';
-import { findVersion } from './object-handlers.ts';
+import { findVersion } from './read-handlers.ts';
 import type { BucketRecord, DefaultRetention } from './records.ts';
 
 export function lockHandlers(parts: S3Parts, access: S3Access) {

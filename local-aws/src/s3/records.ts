@@ -1,4 +1,6 @@
 import type { ChecksumAlgorithm } from './checksums.ts';
+import type { LifecycleConfiguration } from './lifecycle-rules.ts';
+import type { ReplicationConfiguration } from './replication-rules.ts';
 
 export interface Tag {
   readonly Key: string;
@@ -24,10 +26,14 @@ export interface BucketRecord {
   readonly publicAccessBlock: Readonly<Record<string, boolean>> | undefined;
   readonly tags: readonly Tag[];
   readonly encryption: BucketEncryption;
+  readonly lifecycle?: LifecycleConfiguration | undefined;
+  readonly replication?: ReplicationConfiguration | undefined;
+  /** `deleted` after DeleteBucketOwnershipControls; ACLs are off all the same. */
+  readonly ownershipControls?: 'deleted' | undefined;
 }
 
 export interface BucketEncryption {
-  readonly algorithm: 'AES256' | 'aws:kms';
+  readonly algorithm: EncryptionAlgorithm;
   readonly kmsKeyId: string | undefined;
   readonly bucketKey: boolean;
 }
@@ -64,11 +70,16 @@ export interface ContentHeaders {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+export type EncryptionAlgorithm = 'AES256' | 'aws:kms' | 'aws:kms:dsse';
+
 export interface Encryption {
-  readonly algorithm: 'AES256' | 'aws:kms';
+  readonly algorithm: EncryptionAlgorithm;
   readonly kmsKeyArn: string | undefined;
   readonly bucketKey: boolean;
 }
+
+/** PENDING, COMPLETED and FAILED at the source, REPLICA at the destination. */
+export type ReplicationStatus = 'PENDING' | 'COMPLETED' | 'FAILED' | 'REPLICA';
 
 interface AnyVersion {
   readonly bucket: string;
@@ -78,6 +89,8 @@ interface AnyVersion {
   /** Order of commits, over all buckets. */
   readonly order: number;
   readonly modifiedAt: string;
+  /** Absent when no rule of replication is concerned. */
+  readonly replication?: ReplicationStatus | undefined;
 }
 
 export interface DeleteMarker extends AnyVersion {
@@ -96,6 +109,9 @@ export interface ObjectVersion extends AnyVersion {
   readonly retention: Retention | undefined;
   readonly legalHold: 'ON' | 'OFF' | undefined;
   readonly tags: readonly Tag[];
+  /** Absent = STANDARD. */
+  readonly storageClass?: string | undefined;
+  readonly websiteRedirect?: string | undefined;
   readonly blob: string;
 }
 
@@ -113,6 +129,8 @@ export interface UploadRecord {
   readonly tags: readonly Tag[];
   readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly type: 'FULL_OBJECT' | 'COMPOSITE' };
   readonly initiator: string;
+  readonly storageClass?: string | undefined;
+  readonly websiteRedirect?: string | undefined;
 }
 
 export interface PartRecord {

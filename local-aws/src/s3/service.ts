@@ -5,16 +5,28 @@ import type { Platform } from '../platform.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
 import { S3Access, type S3Parts } from './access.ts';
 import { createBlobStore } from './blobs.ts';
+import { aclHandlers } from './acl-handlers.ts';
+import { attributesHandlers } from './attributes-handlers.ts';
 import { bucketHandlers } from './bucket-handlers.ts';
-import { configurationHandlers } from './configuration-handlers.ts';
 import { copyHandlers } from './copy-handlers.ts';
 import { deleteHandlers } from './delete-handlers.ts';
+import { encryptionHandlers } from './encryption-handlers.ts';
+import { lifecycleHandlers } from './lifecycle-handlers.ts';
+import { LifecycleSweep } from './lifecycle-sweep.ts';
 import { listingHandlers } from './listing-handlers.ts';
 import { lockHandlers } from './lock-handlers.ts';
-import { multipartHandlers } from './multipart-handlers.ts';
-import { objectHandlers } from './object-handlers.ts';
+import { partHandlers } from './part-handlers.ts';
+import { policyHandlers } from './policy-handlers.ts';
+import { putHandlers } from './put-handlers.ts';
+import { readHandlers } from './read-handlers.ts';
 import type { BucketRecord, PartRecord, UploadRecord, Version } from './records.ts';
+import { replicationHandlers } from './replication-handlers.ts';
+import { Replicator } from './replicator.ts';
 import { S3Store } from './store.ts';
+import { taggingHandlers } from './tagging-handlers.ts';
+import { unsetHandlers } from './unset-handlers.ts';
+import { uploadHandlers } from './upload-handlers.ts';
+import { uploadListingHandlers } from './upload-listing-handlers.ts';
 
 /** S3, and what AWS Backup needs of it. */
 export interface S3Service extends Service {
@@ -22,7 +34,7 @@ export interface S3Service extends Service {
   readonly operations: Handlers<typeof S3>;
 }
 
-/** S3 as far as evidence and archives need it: versions, Object Lock, conditional writes, checksums, multipart. */
+/** S3: versions, Object Lock, conditional writes, checksums, multipart, lifecycle, replication. */
 export async function s3Service(platform: Platform, authorizer: Authorizer): Promise<S3Service> {
   const tables = {
     buckets: platform.table<BucketRecord>('s3/buckets'),
@@ -34,16 +46,30 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
   await store.recover();
   const parts: S3Parts = { store, clock: platform.clock, keys: platform.keys, authorizer };
   const access = new S3Access(parts);
+  const replicator = new Replicator(store, platform, authorizer);
+  store.replicateWith(replicator);
+  const sweep = new LifecycleSweep(store, platform.clock, platform.events);
+  platform.clock.onTick('s3 lifecycle', () => sweep.run());
   platform.admin.status('s3', () => ({ buckets: store.buckets.size }));
   const operations: Handlers<typeof S3> = {
     ...bucketHandlers(parts, access),
-    ...configurationHandlers(parts, access),
-    ...objectHandlers(parts, access),
+    ...policyHandlers(parts, access),
+    ...encryptionHandlers(parts, access),
+    ...aclHandlers(parts, access),
+    ...lifecycleHandlers(parts, access),
+    ...replicationHandlers(parts, access, replicator),
+    ...unsetHandlers(access),
+    ...putHandlers(parts, access),
+    ...readHandlers(parts, access),
+    ...attributesHandlers(parts, access),
     ...copyHandlers(parts, access),
     ...deleteHandlers(parts, access),
     ...lockHandlers(parts, access),
+    ...taggingHandlers(parts, access),
     ...listingHandlers(parts, access),
-    ...multipartHandlers(parts, access),
+    ...uploadHandlers(parts, access),
+    ...partHandlers(parts, access),
+    ...uploadListingHandlers(parts, access),
   };
   return { ...defineService({ name: 's3', module: S3, handlers: operations }), operations, store };
 }

@@ -19,7 +19,13 @@ export interface S3Tables {
   readonly parts: Table<PartRecord>;
 }
 
-export type NewVersion = Omit<ObjectVersion, 'versionId' | 'order' | 'modifiedAt' | 'marker'>;
+export type NewVersion = Omit<ObjectVersion, 'versionId' | 'order' | 'modifiedAt' | 'marker' | 'replication'>;
+
+/** Decides which versions are to be replicated, and hears of each as soon as it is durable. */
+export interface ReplicationPlan {
+  isDue(bucket: BucketRecord, version: Version): boolean;
+  enqueue(version: Version): void;
+}
 
 /** Buckets, versions and uploads: memory for reading, tables for keeping. Knows no rules of access or lock. */
 export class S3Store {
@@ -30,6 +36,8 @@ export class S3Store {
   private readonly versions: Table<Version>;
   private readonly clock: Clock;
   private readonly indexes = new Map<string, VersionIndex>();
+  private readonly partsByUpload = new Map<string, Map<number, PartRecord>>();
+  private replication: ReplicationPlan | undefined;
   private nextOrder = 1;
 
   constructor(tables: S3Tables, blobs: BlobStore, clock: Clock) {
@@ -43,6 +51,13 @@ export class S3Store {
       this.index(version.bucket).add(version);
       this.nextOrder = Math.max(this.nextOrder, version.order + 1);
     }
+    for (const part of this.parts.values()) this.partIndex(part.uploadId).set(part.number, part);
+  }
+
+  replicateWith(plan: ReplicationPlan): void {
+    this.replication = plan;
+    for (const version of this.versions.values())
+      if (version.replication === 'PENDING') plan.enqueue(version);
   }
 
   /** Ends what a crash left half done: replaced null versions, parts of uploads that are gone, blobs without a record. */
@@ -51,8 +66,8 @@ export class S3Store {
       if (version.versionId === 'null' && this.find(version.bucket, version.key, 'null') !== version)
         await this.erase(version);
     }
-    for (const [id, part] of [...this.parts.entries()])
-      if (!this.uploads.has(part.uploadId)) await this.parts.remove(id);
+    for (const part of [...this.parts.values()])
+      if (!this.uploads.has(part.uploadId)) await this.forgetPart(part);
     this.blobs.sweep(this.blobsInUse());
   }
 
@@ -90,24 +105,50 @@ export class S3Store {
       await this.blobs.remove(version.blob);
       throw err;
     }
-    const complete: ObjectVersion = { ...version, ...this.stamp(bucket), marker: false };
-    const replaced = this.nullVersionToReplace(bucket, complete);
-    await this.put(complete);
-    if (replaced) await this.erase(replaced);
-    return complete;
+    return this.add<ObjectVersion>(bucket, { ...version, ...this.stamp(bucket), marker: false });
   }
 
-  async addMarker(bucket: BucketRecord, key: string): Promise<DeleteMarker> {
-    const marker: DeleteMarker = { bucket: bucket.name, key, ...this.stamp(bucket), marker: true };
-    const replaced = this.nullVersionToReplace(bucket, marker);
-    await this.put(marker);
-    if (replaced) await this.erase(replaced);
-    return marker;
+  /** @param expiredAt set when lifecycle does it, at that time (simulated clock); such markers are not replicated. */
+  async addMarker(bucket: BucketRecord, key: string, expiredAt?: Date): Promise<DeleteMarker> {
+    const marker: DeleteMarker = { bucket: bucket.name, key, ...this.stamp(bucket, expiredAt), marker: true };
+    return this.add(bucket, marker, expiredAt === undefined);
   }
 
-  /** Changes what is attached to a version: lock, tags. */
+  async changeBucket({ name }: BucketRecord, fields: Partial<BucketRecord>): Promise<void> {
+    const bucket = this.buckets.get(name);
+    if (!bucket) throw noSuchBucket(name);
+    await this.buckets.put(name, { ...bucket, ...fields });
+  }
+
+  /** A version that came from another bucket, with the id and the time that it has there. */
+  async addReplica<V extends Version>(version: V): Promise<V> {
+    const replica: V = { ...version, order: this.nextOrder++, replication: 'REPLICA' };
+    await this.put(replica);
+    return replica;
+  }
+
+  /** Changes what is attached to a version: lock, tags. Replicas follow. */
   async update(version: ObjectVersion): Promise<void> {
-    await this.put(version);
+    const follows = version.replication !== undefined && version.replication !== 'REPLICA';
+    await this.put(follows ? { ...version, replication: 'PENDING' } : version);
+    if (follows) this.replication?.enqueue(version);
+  }
+
+  /** How replication stands. Looks the version up again, since its lock or tags may have changed meanwhile. */
+  async setReplication(version: Version, replication: 'PENDING' | 'COMPLETED' | 'FAILED'): Promise<void> {
+    const known = this.find(version.bucket, version.key, version.versionId);
+    if (known?.order === version.order) await this.put({ ...known, replication });
+  }
+
+  async setStorageClass(version: ObjectVersion, storageClass: string): Promise<void> {
+    const known = this.find(version.bucket, version.key, version.versionId);
+    if (known?.order === version.order && !known.marker) await this.put({ ...known, storageClass });
+  }
+
+  /** Puts a version that was there before the rule into the queue. */
+  async replicateLate(version: Version): Promise<void> {
+    await this.setReplication(version, 'PENDING');
+    this.replication?.enqueue(version);
   }
 
   /** Removes a version for good, first its record, then its bytes. */
@@ -122,19 +163,52 @@ export class S3Store {
     await this.buckets.remove(name);
   }
 
+  /** In the order of their numbers. */
   partsOf(uploadId: string): PartRecord[] {
-    return [...this.parts.values()]
-      .filter((part) => part.uploadId === uploadId)
-      .sort((a, b) => a.number - b.number);
+    const parts = this.partsByUpload.get(uploadId)?.values() ?? [];
+    return [...parts].sort((a, b) => a.number - b.number);
+  }
+
+  /** Keeps a part, in place of an earlier one of its number. */
+  async putPart(part: PartRecord): Promise<void> {
+    const parts = this.partIndex(part.uploadId);
+    const replaced = parts.get(part.number);
+    parts.set(part.number, part);
+    await this.parts.put(partId(part), part);
+    if (replaced) await this.blobs.remove(replaced.blob);
   }
 
   async removeUpload(upload: UploadRecord): Promise<void> {
     const parts = this.partsOf(upload.uploadId);
     await this.uploads.remove(upload.uploadId);
-    for (const part of parts) {
-      await this.parts.remove(partId(part.uploadId, part.number));
-      await this.blobs.remove(part.blob);
-    }
+    await Promise.all(
+      parts.map(async (part) => {
+        await this.forgetPart(part);
+        await this.blobs.remove(part.blob);
+      }),
+    );
+    this.partsByUpload.delete(upload.uploadId);
+  }
+
+  private async forgetPart(part: PartRecord): Promise<void> {
+    this.partsByUpload.get(part.uploadId)?.delete(part.number);
+    await this.parts.remove(partId(part));
+  }
+
+  private partIndex(uploadId: string): Map<number, PartRecord> {
+    let found = this.partsByUpload.get(uploadId);
+    if (!found) this.partsByUpload.set(uploadId, (found = new Map<number, PartRecord>()));
+    return found;
+  }
+
+  private async add<V extends Version>(bucket: BucketRecord, version: V, replicable = true): Promise<V> {
+    const due = replicable && this.replication?.isDue(bucket, version) === true;
+    const complete: V = due ? { ...version, replication: 'PENDING' } : version;
+    const replaced = this.nullVersionToReplace(bucket, complete);
+    await this.put(complete);
+    if (replaced) await this.erase(replaced);
+    if (due) this.replication?.enqueue(complete);
+    return complete;
   }
 
   private put(version: Version): Promise<void> {
@@ -142,9 +216,12 @@ export class S3Store {
     return this.versions.put(idOf(version), version);
   }
 
-  private stamp(bucket: BucketRecord): { versionId: string; order: number; modifiedAt: string } {
+  private stamp(
+    bucket: BucketRecord,
+    at = this.clock.now(),
+  ): { versionId: string; order: number; modifiedAt: string } {
     const versionId = bucket.versioning === 'Enabled' ? newVersionId() : 'null';
-    return { versionId, order: this.nextOrder++, modifiedAt: this.clock.now().toISOString() };
+    return { versionId, order: this.nextOrder++, modifiedAt: at.toISOString() };
   }
 
   private nullVersionToReplace(bucket: BucketRecord, version: Version): Version | undefined {
@@ -152,7 +229,7 @@ export class S3Store {
   }
 }
 
-export function partId(uploadId: string, number: number): string {
+function partId({ uploadId, number }: PartRecord): string {
   return `${uploadId}/${number}`;
 }
 

@@ -1,9 +1,11 @@
 import type { Version } from './records.ts';
+import { compareKeys, SortedKeys } from './sorted-keys.ts';
 
 /** The versions of one bucket in memory: per key newest first, keys in order. */
 export class VersionIndex {
+  /** Keys in S3's order. */
+  readonly sorted = new SortedKeys();
   private readonly byKey = new Map<string, Version[]>();
-  private readonly sortedKeys: string[] = [];
 
   get isEmpty(): boolean {
     return this.byKey.size === 0;
@@ -21,7 +23,11 @@ export class VersionIndex {
     const known = this.byKey.get(version.key);
     if (!known) {
       this.byKey.set(version.key, [version]);
-      this.sortedKeys.splice(this.firstAtOrAfter(version.key), 0, version.key);
+      this.sorted.add(version.key);
+      return;
+    }
+    if ((known[0]?.order ?? 0) < version.order) {
+      known.unshift(version);
       return;
     }
     const same = known.findIndex(({ order }) => order === version.order);
@@ -39,35 +45,14 @@ export class VersionIndex {
       return;
     }
     this.byKey.delete(version.key);
-    const at = this.firstAtOrAfter(version.key);
-    if (this.sortedKeys[at] === version.key) this.sortedKeys.splice(at, 1);
+    this.sorted.remove(version.key);
   }
 
-  *all(): Generator<Version> {
-    for (const versions of this.byKey.values()) yield* versions;
-  }
-
-  /** Keys with the prefix, in order, from `from` on. */
+  /** Keys with the prefix, in order, from `from` on. The index must not change meanwhile. */
   *keys(prefix: string, from: string): Generator<string> {
-    const start = from > prefix ? from : prefix;
-    for (let at = this.firstAtOrAfter(start); at < this.sortedKeys.length; at += 1) {
-      const key = this.sortedKeys[at] ?? '';
-      if (!key.startsWith(prefix)) {
-        if (key > prefix) return;
-        continue;
-      }
+    for (const key of this.sorted.from(compareKeys(from, prefix) > 0 ? from : prefix)) {
+      if (!key.startsWith(prefix)) return;
       yield key;
     }
-  }
-
-  private firstAtOrAfter(key: string): number {
-    let low = 0;
-    let high = this.sortedKeys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.sortedKeys[middle] ?? '') < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -21,14 +21,15 @@ export function restXmlProtocol(operations: ReadonlyMap<string, Operation>, name
       if (operation.output.isUnitSchema()) return { status, headers: own };
       const split = splitRestOutput(operation.output, output as Record<string, unknown>);
       const headers: Record<string, string> = { ...own, ...split.headers };
-      if (operation.http?.method === 'HEAD') return { status: split.status ?? status, headers };
+      const partial = headers['content-range'] !== undefined;
+      if (operation.http?.method === 'HEAD')
+        return { status: split.status ?? (partial ? 206 : status), headers };
       const { payload } = split;
       if (
         payload &&
         (isStream(payload.value) || payload.member.isStreaming() || payload.member.isStringSchema())
       ) {
         const body = payload.value as string | Uint8Array | undefined;
-        const partial = headers['content-range'] !== undefined;
         return { status: split.status ?? (partial ? 206 : status), headers, body };
       }
       const hasDocument = hasBodyMembers(operation);
