@@ -1,5 +1,6 @@
 import type { Assembly } from './assemble.ts';
-import { parseFaultRule } from './faults/rule.ts';
+import { FAULT_KINDS, parseFaultRule } from './faults/parse.ts';
+import { CRASH_POINTS, JOBS, WRITERS } from './faults/points.ts';
 import { AdminRefusal } from './platform.ts';
 
 const UNITS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000 } as const;
@@ -18,7 +19,7 @@ export function registerAdminRoutes({ platform, admin, faults, keyStore }: Assem
   );
   admin.status('clock', clockNow);
   admin.status('pace', () => ({ scale: platform.pace.scale }));
-  admin.status('faults', () => faults.list());
+  admin.status('faults', () => ({ rules: faults.list(), file: faults.file() ?? null }));
 
   admin.route('GET', '/clock', async () => clockNow());
   admin.route('POST', '/clock/advance', async (input) => {
@@ -37,7 +38,10 @@ export function registerAdminRoutes({ platform, admin, faults, keyStore }: Assem
     }),
   }));
 
-  admin.route('GET', '/faults', async () => ({ faults: faults.list() }));
+  admin.route('GET', '/faults', async () => ({ faults: faults.list(), file: faults.file() ?? null }));
+  admin.route('GET', '/faults/points', async () => ({
+    ...{ kinds: FAULT_KINDS, crashPoints: CRASH_POINTS, jobs: JOBS, writers: WRITERS },
+  }));
   admin.route('POST', '/faults', async (input) => faults.add(parseFaultRule(input)));
   admin.route('DELETE', '/faults', async ({ id }) => ({
     cleared: faults.clear(typeof id === 'string' ? id : undefined),

@@ -10,6 +10,7 @@ import { createPace, type PaceSettings } from './clock/pace.ts';
 import { createNetworks, type Networks } from './ec2/networks.ts';
 import { createEvents } from './events.ts';
 import { createFaults, type FaultEngine } from './faults/faults.ts';
+import { type FaultPoints, NO_FAULTS } from './faults/points.ts';
 import type { IamContext } from './iam/context.ts';
 import { createIdentities } from './iam/identities.ts';
 import { createPolicyBook } from './iam/managed-policies.ts';
@@ -42,13 +43,29 @@ export interface Assembly {
   stop(): Promise<void>;
 }
 
-export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Assembly {
+export function assemble(
+  stateDir: string,
+  {
+    pace = {},
+    faultFile,
+  }: { readonly pace?: PaceSettings | undefined; readonly faultFile?: string | undefined },
+  log: Logger,
+): Assembly {
+  let faults: FaultPoints = NO_FAULTS;
+  // The journals that the rules themselves need are opened before there are any.
+  const points: FaultPoints = {
+    at: (step, signal) => faults.at(step, signal),
+    job: (step, signal, work) => faults.job(step, signal, work),
+    crash: (point, file, last) => faults.crash(point, file, last),
+    diskFull: (writer, file) => faults.diskFull(writer, file),
+    setDatabases: (databases) => faults.setDatabases(databases),
+  };
   const journals = new Map<string, Journal<unknown>>();
   const journal = <E>(name: string, options?: JournalOptions): Journal<E> => {
     if (journals.has(name)) throw new Error(`The journal '${name}' is open already.`);
     const path = join(stateDir, `${name}.journal`);
     mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
-    const opened = openJournal<E>(path, options);
+    const opened = openJournal<E>(path, { ...options, name, faults: points });
     journals.set(name, opened);
     return opened;
   };
@@ -59,6 +76,14 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
   const events = createEvents(journal<EventEntry>('events', { durable: false }), clock, (err) =>
     log.error({ err }, 'events could not be written'),
   );
+  const engine = createFaults({
+    statePath: join(stateDir, 'faults.json'),
+    file: faultFile,
+    events,
+    clock,
+    log,
+  });
+  faults = engine;
   const keyStore = createKeyStore(table('auth/credentials'), table('auth/accounts'));
   const admin = createAdmin(log);
   const books = {
@@ -86,6 +111,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     journal,
     table,
     tasks,
+    faults: points,
     authorize: authorizer.authorize,
     keys,
     secrets: createSecretAccess(secretStore, keys, clock),
@@ -99,7 +125,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
   return {
     platform,
     admin,
-    faults: createFaults(events),
+    faults: engine,
     keyStore,
     authorizer,
     iam,
@@ -109,6 +135,7 @@ export function assemble(stateDir: string, pace: PaceSettings, log: Logger): Ass
     networks,
     abort: () => tasks.abort(),
     async stop() {
+      engine.stop();
       await tasks.stop();
       await clock.stop();
       for (const opened of journals.values()) await opened.close();

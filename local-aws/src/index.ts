@@ -6,6 +6,7 @@ import { registerAdminRoutes } from './admin-routes.ts';
 import { assemble, type Assembly } from './assemble.ts';
 import type { AccessKey, AccountSpec } from './auth/key-store.ts';
 import type { PaceSettings } from './clock/pace.ts';
+import { backupHook } from './faults/backup-hook.ts';
 import { ec2Service } from './ec2/service.ts';
 import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
@@ -26,6 +27,8 @@ export interface LocalAwsOptions {
   readonly accounts: readonly AccountSpec[];
   /** Real seconds per AWS second and single durations; default: a restore takes less than a second. */
   readonly pace?: PaceSettings;
+  /** A JSON file of fault rules, read at start and again whenever it changes. */
+  readonly faultFile?: string | undefined;
   readonly log?: Logger;
   /** PostgreSQL programs to use instead of the embedded ones. */
   readonly pgBinDir?: string | undefined;
@@ -67,7 +70,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     folder.release();
   };
   try {
-    assembly = assemble(folder.path, options.pace ?? {}, log);
+    assembly = assemble(folder.path, options, log);
     const known = new Set(assembly.keyStore.accounts().map(({ id }) => id));
     await assembly.keyStore.ensureAccounts(options.accounts);
     const built = await createServices(assembly, options.pgBinDir);
@@ -127,7 +130,7 @@ async function createServices(
     ec2Service({ networks, authorize }),
     s3,
     rds.service,
-    await createBackup(platform, { rds, s3 }),
+    await createBackup(platform, { rds, s3, hook: backupHook(platform.faults) }),
   ];
   return { services, caBundle: rds.caBundle };
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { FaultPoints } from './faults/points.ts';
 import type { Call } from './wire/handlers.ts';
 
 /** Where a thing lives: accounts and regions are real partitions. */
@@ -253,6 +254,7 @@ export interface Platform {
   readonly journal: <E>(name: string) => Journal<E>;
   readonly table: <V>(name: string) => Table<V>;
   readonly tasks: Tasks;
+  readonly faults: FaultPoints;
   /** Throws the service's AccessDenied; every decision is recorded. `action` is `service:Operation`. */
   readonly authorize: (
     call: Call,

@@ -8,7 +8,14 @@ import type { Credential, KeyStore } from './auth/key-store.ts';
 import { readClaim, type SignatureClaim } from './auth/sigv4.ts';
 import type { FaultEngine } from './faults/faults.ts';
 import type { Clock, Events } from './platform.ts';
-import { describeError, endpointFor, findOperation, invoke, type Endpoint } from './wire/dispatch.ts';
+import {
+  describeError,
+  endpointFor,
+  findOperation,
+  invoke,
+  readInput,
+  type Endpoint,
+} from './wire/dispatch.ts';
 import { awsError } from './wire/errors.ts';
 import type { Call, Service } from './wire/handlers.ts';
 import { readRequest } from './wire/incoming.ts';
@@ -76,23 +83,31 @@ class Exchange {
           status: 501,
           message: `local-aws has no service '${claim.service}'.`,
         });
+      const { service, region } = claim;
+      const arrival = { service, region, accountId: this.parts.keys.find(claim.accessKeyId)?.accountId };
+      if (await this.parts.faults.isDown(arrival, () => this.gone())) {
+        this.message.socket.destroy();
+        return;
+      }
+      const now = this.wallClock(this.parts.faults.skewMs(arrival));
       const credential = authenticate(
         request,
         claim,
         await payloadHash(request, claim),
         this.parts.keys,
-        this.parts.clock.real(),
+        now,
       );
       const asked = claim.expiresSeconds === undefined ? request : withHoistedHeaders(request);
       const found = await findOperation(endpoint, asked);
       call = this.call(claim, credential, found.operation.name);
-      const fault = await this.parts.faults.before(call);
+      const input = await readInput(endpoint, found, asked);
+      const fault = await this.parts.faults.before(call, input);
       if (fault) {
         await this.misbehave(endpoint, call, fault);
         return;
       }
-      const answer = await invoke(endpoint, found, asked, call);
-      const late = this.parts.faults.after(call);
+      const answer = await invoke(endpoint, found, input, call);
+      const late = this.parts.faults.after(call, input);
       if (late) {
         if (isStream(answer.body)) answer.body.destroy();
         await this.misbehave(endpoint, call, late);
@@ -122,6 +137,20 @@ class Exchange {
         message: 'The request carries no AWS signature (version 4).',
       });
     return claim;
+  }
+
+  /** Aborted when the caller has hung up. */
+  private gone(): AbortSignal {
+    const abort = new AbortController();
+    this.message.socket.once('close', () => abort.abort(new Error('the caller has hung up')));
+    return abort.signal;
+  }
+
+  /** The real clock; while it is wrong, the `Date` header is wrong by as much, and clients learn from it. */
+  private wallClock(skewMs: number): Date {
+    const now = new Date(this.parts.clock.real().getTime() + skewMs);
+    if (skewMs !== 0) this.response.setHeader('date', now.toUTCString());
+    return now;
   }
 
   private call(claim: SignatureClaim, credential: Credential, operation: string): Call {

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { awsError } from '../wire/errors.ts';
+import { type AwsError, awsError } from '../wire/errors.ts';
 import type { KeyStore, Credential } from './key-store.ts';
 import { verifySignature, type SignatureClaim, type SignedRequest } from './sigv4.ts';
 
@@ -21,7 +21,8 @@ function unknownKey(service: string): Error {
   });
 }
 
-function expired(service: string): Error {
+/** What a call with a session that is over hears. */
+export function expiredToken(service: string): AwsError {
   const message = 'The security token included in the request is expired';
   if (isJson(service))
     return awsError({ code: 'ExpiredTokenException', status: service === 'backup' ? 403 : 400, message });
@@ -57,7 +58,7 @@ export function authenticate(
     throw unknownKey(claim.service);
   verifySignature(request, claim, credential.secretAccessKey, payloadHash, realNow);
   if (credential.expiresAt !== undefined && Date.parse(credential.expiresAt) <= realNow.getTime())
-    throw expired(claim.service);
+    throw expiredToken(claim.service);
   return credential;
 }
 

@@ -10,7 +10,7 @@ export interface WhereOptions {
 /** The admin endpoint: as given, else from the environment, else as the state folder's running server says. */
 export function adminEndpoint({ state, admin }: WhereOptions): string {
   const given = admin ?? process.env['LIFEBOAT_LOCAL_AWS_ADMIN'];
-  if (given !== undefined && given !== '') return given.replace(/\/$/, '');
+  if (given !== undefined && given !== '') return loopback(given).replace(/\/$/, '');
   try {
     const status = JSON.parse(readFileSync(join(state, STATUS_FILE), 'utf8')) as { adminEndpoint: string };
     return status.adminEndpoint;
@@ -19,6 +19,13 @@ export function adminEndpoint({ state, admin }: WhereOptions): string {
       `No server is running on ${state}. Start one, or say where it is with --state or --admin.`,
     );
   }
+}
+
+/** The admin endpoint exists on loopback only; anything else is a mistake, or a trap. */
+function loopback(url: string): string {
+  const host = URL.canParse(url) ? new URL(url).hostname : '';
+  if (host === '127.0.0.1' || host === 'localhost') return url;
+  throw new Error(`'${url}' is no admin endpoint: it must be http://127.0.0.1:PORT.`);
 }
 
 export async function ask(

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import type { EventEntry } from '../platform.ts';
+import { FAULT_KINDS } from '../faults/parse.ts';
+import { CRASH_POINTS, JOBS, WRITERS } from '../faults/points.ts';
 import { ask, type WhereOptions } from './admin-client.ts';
+import { pointsText, type Status, statusText } from './texts.ts';
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(d|h|m|s|days?|hours?|minutes?|seconds?)$/;
 const UNITS: Readonly<Record<string, string>> = { d: 'days', h: 'hours', m: 'minutes', s: 'seconds' };
@@ -14,9 +17,13 @@ export function adminCommands(program: Command, defaultState: string): void {
       .option('--state <dir>', 'state folder of the running server', defaultState)
       .option('--admin <url>', 'its admin endpoint, if not from --state');
 
-  command('status', 'endpoint, accounts, clock, databases, faults').action(async (where: WhereOptions) =>
-    print(await ask(where, 'GET', '/status')),
-  );
+  command('status', 'endpoint, accounts, clock, databases, faults')
+    .option('--json', 'as JSON')
+    .action(async ({ json, ...where }: WhereOptions & { json?: boolean }) => {
+      const status = await ask(where, 'GET', '/status');
+      if (json) print(status);
+      else process.stdout.write(statusText(status as Status));
+    });
 
   command('advance <duration>', 'move the clock forward, e.g. 91d, 12h, 30m').action(
     async (duration: string, where: WhereOptions) => {
@@ -51,6 +58,15 @@ export function adminCommands(program: Command, defaultState: string): void {
   command('list', 'the rules, and how often each fired', fault).action(async (where: WhereOptions) =>
     print(await ask(where, 'GET', '/faults')),
   );
+  fault
+    .command('points')
+    .description('kinds of faults, jobs by service, and where a crash can happen')
+    .option('--json', 'as JSON')
+    .action(({ json }: { json?: boolean }) => {
+      const points = { kinds: FAULT_KINDS, jobs: JOBS, writers: WRITERS, crashPoints: CRASH_POINTS };
+      if (json) print(points);
+      else process.stdout.write(pointsText());
+    });
   command('clear [id]', 'remove one rule, or all', fault).action(
     async (id: string | undefined, where: WhereOptions) => {
       print(
@@ -113,7 +129,7 @@ function readPairs(pairs: readonly string[]): Record<string, string | number> {
       const name = pair.slice(0, equals);
       const value = pair.slice(equals + 1);
       // Account ids are digits, too, and must stay text.
-      return [name, name !== 'account' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value];
+      return [name, name !== 'account' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value];
     }),
   );
 }

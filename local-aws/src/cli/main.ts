@@ -19,6 +19,7 @@ program
   .option('--host <address>', 'loopback is the only choice', '127.0.0.1')
   .option('--env-file <file>', 'write endpoint and keys there as KEY=VALUE lines (mode 0600)')
   .option('--accounts <list>', 'id=name,id=name,…; default: one each for production, vault and drill')
+  .option('--faults <file>', 'JSON file of fault rules, read again whenever it changes')
   .option('--region <region>', 'AWS_REGION of the env file', 'eu-central-1')
   .option('--pace <scale>', 'real seconds per second that AWS typically takes')
   .option('--log-level <level>', 'trace, debug, info, warn or error', 'warn')

@@ -9,6 +9,7 @@ export interface StartOptions {
   readonly adminPort: string;
   readonly host: string;
   readonly envFile?: string;
+  readonly faults?: string;
   readonly accounts?: string;
   readonly region: string;
   readonly pace?: string;
@@ -31,14 +32,19 @@ export async function start(options: StartOptions): Promise<void> {
     port: readPort(options.port, '--port'),
     adminPort: readPort(options.adminPort, '--admin-port'),
     accounts,
+    faultFile: options.faults,
     ...(options.pace === undefined ? {} : { pace: { scale: readScale(options.pace) } }),
     log: pino({ name: 'local-aws', level: options.logLevel }, pino.destination(2)),
     pgBinDir: process.env['PG_BIN_DIR'],
   });
   try {
     if (options.envFile !== undefined) writeEnvFile(options.envFile, aws, accounts, options.region);
-    process.stdout.write(`AWS on this computer: ${aws.endpoint}\nadmin: ${aws.adminEndpoint}\n`);
-    printNewKeys(aws, accounts);
+    const lines = [
+      `AWS on this computer: ${aws.endpoint}`,
+      `admin: ${aws.adminEndpoint}`,
+      ...newKeys(aws, accounts),
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
     await stopped;
   } finally {
     await aws.close();
@@ -68,11 +74,11 @@ function requireLoopback(host: string): void {
 }
 
 /** Keys are shown at the start that makes them, and never again: after that they are in the env file and in status.json. */
-function printNewKeys({ accounts, newAccounts }: LocalAws, named: readonly AccountSpec[]): void {
-  for (const { id, name } of named) {
+function newKeys({ accounts, newAccounts }: LocalAws, named: readonly AccountSpec[]): string[] {
+  return named.flatMap(({ id, name }) => {
     const key = newAccounts.includes(id) ? accounts[id] : undefined;
-    if (key) process.stdout.write(`${name} ${id}: ${key.accessKeyId} ${key.secretAccessKey}\n`);
-  }
+    return key ? [`${name} ${id}: ${key.accessKeyId} ${key.secretAccessKey}`] : [];
+  });
 }
 
 function readAccounts(text: string): AccountSpec[] {

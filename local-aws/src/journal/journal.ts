@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type FaultPoints, NO_FAULTS } from '../faults/points.ts';
 import type { Journal } from '../platform.ts';
 import { decodeLine, encodeLine } from './line.ts';
 
@@ -26,6 +28,9 @@ export class JournalDamaged extends Error {
 }
 
 export interface JournalOptions {
+  /** How fault rules call it; default: its path. */
+  readonly name?: string;
+  readonly faults?: FaultPoints;
   /** false: appends are written but not forced to disk (for events, which no answer depends on). */
   readonly durable?: boolean;
 }
@@ -43,16 +48,16 @@ interface Waiting {
  */
 export function openJournal<E>(path: string, options: JournalOptions = {}): Journal<E> {
   mkdirSync(dirname(path), { recursive: true });
-  const found = readAndRepair(path);
-  return new FileJournal<E>(path, found as E[], options.durable ?? true);
+  const { entries, size } = readAndRepair(path);
+  return new FileJournal<E>(path, entries as E[], size, options);
 }
 
 /** Reads all entries, cutting a torn tail off the file itself. */
-function readAndRepair(path: string): unknown[] {
+function readAndRepair(path: string): { entries: unknown[]; size: number } {
   if (!existsSync(path)) {
     closeSync(openSync(path, 'a', 0o600));
     syncFolder(dirname(path));
-    return [];
+    return { entries: [], size: 0 };
   }
   const content = readFileSync(path);
   const entries: unknown[] = [];
@@ -71,7 +76,7 @@ function readAndRepair(path: string): unknown[] {
     entries.push(line.entry);
     start = end + 1;
   }
-  return entries;
+  return { entries, size: start };
 }
 
 function cut(path: string, length: number): void {
@@ -98,17 +103,24 @@ class FileJournal<E> implements Journal<E> {
   lines: number;
   private found: E[];
   private readonly durable: boolean;
+  private readonly name: string;
+  private readonly faults: FaultPoints;
+  /** Bytes of whole, accepted lines. */
+  private size: number;
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
   private handle: FileHandle | undefined;
   private broken: Error | undefined;
   private closed = false;
 
-  constructor(path: string, found: E[], durable: boolean) {
+  constructor(path: string, found: E[], size: number, options: JournalOptions) {
     this.path = path;
     this.found = found;
     this.lines = found.length;
-    this.durable = durable;
+    this.size = size;
+    this.durable = options.durable ?? true;
+    this.name = options.name ?? path;
+    this.faults = (this.durable ? options.faults : undefined) ?? NO_FAULTS;
   }
 
   replay(): E[] {
@@ -147,10 +159,17 @@ class FileJournal<E> implements Journal<E> {
     this.handle = undefined;
     const temporary = `${this.path}.new`;
     const content = entries();
-    writeFileSync(temporary, content.map(encodeLine).join(''), { mode: 0o600, flush: true });
+    const text = content.map(encodeLine).join('');
+    const { faults, name } = this;
+    faults.crash('compact.begin', name);
+    faults.crash('compact.half', name, () => writeFileSync(temporary, halfOf(text)));
+    writeFileSync(temporary, text, { mode: 0o600, flush: true });
+    faults.crash('compact.written', name);
     renameSync(temporary, this.path);
-    syncFolder(dirname(this.path));
+    this.size = Buffer.byteLength(text);
     this.lines = content.length;
+    faults.crash('compact.renamed', name);
+    syncFolder(dirname(this.path));
   }
 
   private async drain(): Promise<void> {
@@ -159,17 +178,49 @@ class FileJournal<E> implements Journal<E> {
       this.waiting = [];
       try {
         if (this.broken) throw this.broken;
-        this.handle ??= await open(this.path, 'a', 0o600);
-        await this.handle.appendFile(batch.map(({ line }) => line).join(''));
-        if (this.durable) await this.handle.datasync();
+        await this.write(batch.map(({ line }) => line).join(''));
         this.lines += batch.length;
         for (const { resolve } of batch) resolve();
       } catch (cause) {
-        // A half-written line may be on disk: nothing may follow it, or the journal would be damaged in the middle.
-        this.broken ??= new Error(`Cannot write state file ${this.path}.`, { cause });
-        for (const { reject } of batch) reject(this.broken);
+        for (const { reject } of batch) reject(cause);
       }
     }
     this.running = undefined;
   }
+
+  private async write(text: string): Promise<void> {
+    const { faults, name } = this;
+    faults.crash('journal.append', name);
+    this.handle ??= await open(this.path, 'a', 0o600);
+    faults.crash('journal.torn', name, () => appendFileSync(this.path, halfOf(text)));
+    try {
+      const full = faults.diskFull('journal', name);
+      await this.handle.appendFile(full ? halfOf(text) : text);
+      if (full) throw full;
+    } catch (cause) {
+      await this.takeBack(this.handle, cause);
+      throw cause;
+    }
+    faults.crash('journal.written', name);
+    try {
+      if (this.durable) await this.handle.datasync();
+    } catch (cause) {
+      // What of it is on disk nobody can say; it must not be built upon.
+      this.broken = new Error(`State file ${this.path} could not be forced to disk.`, { cause });
+      throw this.broken;
+    }
+    this.size += Buffer.byteLength(text);
+    faults.crash('journal.synced', name);
+  }
+
+  /** Half a line may be on disk: nothing may follow it, or the journal would be damaged in the middle. */
+  private async takeBack(handle: FileHandle, cause: unknown): Promise<void> {
+    await handle.truncate(this.size).catch(() => {
+      this.broken = new Error(`State file ${this.path} cannot be written.`, { cause });
+    });
+  }
+}
+
+function halfOf(text: string): string {
+  return text.slice(0, Math.ceil(text.length / 2));
 }

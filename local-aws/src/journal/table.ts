@@ -13,6 +13,8 @@ export function openTable<V>(journal: Journal<TableLine<V>>): Table<V> {
 
 class JournalledMap<V> implements Table<V> {
   private readonly live = new Map<string, V>();
+  /** What is on disk of keys whose change is under way. */
+  private readonly unsaved = new Map<string, { saved: V | undefined; changes: number }>();
   private readonly journal: Journal<TableLine<V>>;
   private pendingCompaction = false;
 
@@ -60,10 +62,28 @@ class JournalledMap<V> implements Table<V> {
   }
 
   private async commit(line: TableLine<V>): Promise<void> {
-    this.apply(line);
-    await this.journal.append(line);
+    await this.save(line);
     if (!this.pendingCompaction && this.journal.lines > this.live.size * 2 + SLACK_LINES)
       await this.compact();
+  }
+
+  /** In memory at once; back to what the disk says when it cannot be written. */
+  private async save(line: TableLine<V>): Promise<void> {
+    const change = this.unsaved.get(line.k) ?? { saved: this.live.get(line.k), changes: 0 };
+    change.changes += 1;
+    this.unsaved.set(line.k, change);
+    this.apply(line);
+    try {
+      await this.journal.append(line);
+      change.saved = 'gone' in line ? undefined : line.v;
+    } finally {
+      change.changes -= 1;
+      if (change.changes === 0) {
+        this.unsaved.delete(line.k);
+        if (change.saved === undefined) this.live.delete(line.k);
+        else if (this.live.get(line.k) !== change.saved) this.live.set(line.k, change.saved);
+      }
+    }
   }
 
   private async compact(): Promise<void> {

@@ -5,10 +5,11 @@ import { endOrphan } from '../pg/orphans.ts';
 import { checkSnapshot } from '../pg/snapshot.ts';
 import { defined } from './defined.ts';
 import { TYPICAL } from './durations.ts';
+import { JobFault, type JOBS } from '../faults/points.ts';
 import { noteDamage } from './damage-note.ts';
 import { admits } from './loopback.ts';
 import { makeMaster, setMasterPassword } from './master.ts';
-import { keyOf } from './names.ts';
+import { idOf, keyOf, placeOf } from './names.ts';
 import type { InstanceRecord, InstanceWork, PendingChanges } from './records.ts';
 import type { RdsStore } from './store.ts';
 
@@ -30,7 +31,23 @@ type Work<K extends InstanceWork['kind']> = Extract<InstanceWork, { kind: K }>;
 
 /** Statuses in which no server runs. */
 const KEY_LOST = 'inaccessible-encryption-credentials-recoverable';
-const DOWN = new Set(['stopped', 'failed', 'restore-error', KEY_LOST]);
+const DOWN = new Set([
+  ...[
+    'stopped',
+    'failed',
+    'restore-error',
+    'incompatible-restore',
+    'incompatible-parameters',
+    'incompatible-network',
+  ],
+  ...[
+    'incompatible-option-group',
+    'insufficient-capacity',
+    'storage-full',
+    'inaccessible-encryption-credentials',
+  ],
+  KEY_LOST,
+]);
 
 /** The lives of DB instances: each is a PostgreSQL server, and each change of state is written down before it is begun. */
 export class Fleet {
@@ -89,7 +106,7 @@ export class Fleet {
 
   create(record: InstanceRecord, masterVerifier: string): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `create ${record.id}`, async (signal) => {
+    this.#run(key, 'create-instance', async (signal) => {
       const pace = this.#pace('rds.createInstance', TYPICAL.createInstance, signal);
       await this.#store.discard(this.#store.instanceDir(record));
       const server = await PostgresServer.create(
@@ -108,7 +125,7 @@ export class Fleet {
 
   restore(record: InstanceRecord, snapshotKey: string): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `restore ${record.id}`, async (signal) => {
+    this.#run(key, 'restore-instance', async (signal) => {
       const pace = this.#pace('rds.restoreInstance', TYPICAL.restoreInstance, signal);
       const snapshot = this.#store.snapshots.get(snapshotKey);
       if (!snapshot) throw new Error(`Its snapshot is gone (${snapshotKey}).`);
@@ -157,7 +174,7 @@ export class Fleet {
     const key = keyOf(record, record.id);
     const before = this.#current.get(key);
     before?.abort.abort(new Error('the instance is being deleted'));
-    this.#run(key, `delete ${record.id}`, async (signal) => {
+    this.#run(key, 'delete-instance', async (signal) => {
       await before?.done;
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
@@ -174,7 +191,7 @@ export class Fleet {
   }
 
   reboot(key: string): void {
-    this.#run(key, `reboot ${key}`, async (signal) => {
+    this.#run(key, 'reboot-instance', async (signal) => {
       const server = this.#required(key);
       await this.backups?.closing(key);
       await server.stop();
@@ -185,7 +202,7 @@ export class Fleet {
   }
 
   stop(key: string): void {
-    this.#run(key, `stop ${key}`, async (signal) => {
+    this.#run(key, 'stop-instance', async (signal) => {
       await this.backups?.closing(key);
       await this.#required(key).stop();
       await this.#pace('rds.stopInstance', TYPICAL.stopInstance, signal);
@@ -195,7 +212,7 @@ export class Fleet {
   }
 
   start(key: string): void {
-    this.#run(key, `start ${key}`, async (signal) => {
+    this.#run(key, 'start-instance', async (signal) => {
       const server = this.#servers.get(key) ?? (await this.#reopen(key));
       await this.#begin(key, server, signal);
       await this.#pace('rds.startInstance', TYPICAL.startInstance, signal);
@@ -208,7 +225,7 @@ export class Fleet {
    * @param pending the changes that this call applies; others stay pending.
    */
   modify(key: string, pending: PendingChanges): void {
-    this.#run(key, `modify ${key}`, async (signal) => {
+    this.#run(key, 'modify-instance', async (signal) => {
       await this.#pace('rds.staleAvailable', TYPICAL.staleAvailable, signal);
       if (pending.masterVerifier !== undefined) {
         await this.#store.patchInstance(key, { status: 'resetting-master-credentials' });
@@ -330,30 +347,31 @@ export class Fleet {
     this.#servers.set(key, server);
   }
 
-  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
     const abort = new AbortController();
-    this.#store.platform.tasks.run(`rds: ${name}`, (closing) => {
+    const { faults, tasks } = this.#store.platform;
+    tasks.run(`rds: ${job} ${key}`, (closing) => {
       const signal = AbortSignal.any([closing, abort.signal]);
-      const done = this.#guarded(key, signal, work).finally(() => {
-        if (this.#current.get(key) === mine) this.#current.delete(key);
-      });
+      const step = { service: 'rds', job, ...placeOf(key), names: [idOf(key)] } as const;
+      const done = this.#guarded(key, signal, () => faults.job(step, signal, () => work(signal))).finally(
+        () => {
+          if (this.#current.get(key) === mine) this.#current.delete(key);
+        },
+      );
       const mine = { abort, done };
       this.#current.set(key, mine);
       return done;
     });
   }
 
-  async #guarded(
-    key: string,
-    signal: AbortSignal,
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  async #guarded(key: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     try {
-      await work(signal);
+      await work();
     } catch (err) {
       if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
       const record = this.#store.instances.get(key);
-      if (record) await this.#fail(key, record, deadEnd(record), err);
+      const wanted = err instanceof JobFault ? err.outcome : undefined;
+      if (record) await this.#fail(key, record, wanted ?? deadEnd(record), err);
     }
   }
 

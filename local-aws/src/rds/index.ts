@@ -1,6 +1,7 @@
 import * as RDS from '@aws-sdk/client-rds';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Databases } from '../faults/points.ts';
 import { openPostgresHost } from '../pg/index.ts';
 import type { Platform } from '../platform.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
@@ -17,7 +18,11 @@ import { snapshotCopyHandler } from './snapshot-copy-handler.ts';
 import { snapshotHandlers } from './snapshot-handlers.ts';
 import { snapshotSharingHandlers } from './snapshot-sharing-handlers.ts';
 import { Snapshots } from './snapshots.ts';
+<<<<<<< HEAD
 import { registerQuotas } from './quotas.ts';
+=======
+import { rdsArn } from './names.ts';
+>>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
 import { RdsStore } from './store.ts';
 import { tagHandlers } from './tag-handlers.ts';
 
@@ -65,7 +70,12 @@ export async function createRds(
   await fleet.resume();
   platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
+<<<<<<< HEAD
   platform.clock.onTick('rds: automated backups', () => backups.tick());
+=======
+  platform.clock.onTick('rds: retained automated backups', () => dropRetained(context), 60_000);
+  platform.faults.setDatabases(() => runningDatabases(context));
+>>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
   platform.admin.status('databases', () => databases(context));
   const close = async () => {
     await backups.close();
@@ -75,6 +85,22 @@ export async function createRds(
   return { service, context, caBundle };
 }
 
+<<<<<<< HEAD
+=======
+async function dropRetained({ store, platform }: RdsContext): Promise<void> {
+  const now = platform.clock.now().toISOString();
+  for (const [key, { until }] of [...store.retained.entries()])
+    if (until <= now) await store.retained.remove(key);
+}
+
+function runningDatabases({ store, fleet }: RdsContext): ReturnType<Databases> {
+  return [...store.instances.entries()].flatMap(([key, record]) => {
+    const pid = fleet.server(key)?.pid;
+    return pid === undefined ? [] : [{ id: record.id, arn: rdsArn(record, 'db', record.id), pid }];
+  });
+}
+
+>>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
 /** What people want to know of the instances, here and nowhere in AWS: whether networks are really fenced. */
 function databases({ store, fleet }: RdsContext): unknown {
   return [...store.instances.entries()].map(([key, { status, address, port, fenced }]) => ({

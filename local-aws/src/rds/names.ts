@@ -13,6 +13,16 @@ export function keyOf(place: Place, id: string): string {
   return `${place.accountId}/${place.region}/${id}`;
 }
 
+/** The parts of a key made by `keyOf`. */
+export function placeOf(key: string): Place {
+  const [accountId = '', region = ''] = key.split('/');
+  return { accountId, region };
+}
+
+export function idOf(key: string): string {
+  return key.split('/').slice(2).join('/');
+}
+
 export interface ParsedArn extends Place {
   readonly kind: string;
   readonly id: string;

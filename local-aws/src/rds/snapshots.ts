@@ -4,8 +4,9 @@ import type { Place } from '../platform.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TYPICAL } from './durations.ts';
 import { noteDamage } from './damage-note.ts';
+import type { JOBS } from '../faults/points.ts';
 import type { Fleet } from './fleet.ts';
-import { keyOf, rdsArn } from './names.ts';
+import { idOf, keyOf, placeOf, rdsArn } from './names.ts';
 import type { InstanceFacts, InstanceRecord, SnapshotRecord, Tag } from './records.ts';
 import type { RdsStore } from './store.ts';
 
@@ -77,7 +78,7 @@ export class Snapshots {
       quiet ? undefined : this.#store.patchInstance(instanceKey, { status: 'backing-up' }),
     ]);
     await stored;
-    this.#run(key, `snapshot ${id}`, async (signal) => {
+    this.#run(key, 'snapshot', async (signal) => {
       try {
         await this.#takeNow(key, record, instanceKey, signal);
       } finally {
@@ -120,7 +121,7 @@ export class Snapshots {
     this.#current.get(key)?.abort(new Error('the snapshot is being deleted'));
     const record = this.#store.snapshots.get(key);
     if (!record) return;
-    this.#run(key, `delete snapshot ${key}`, async (signal) => {
+    this.#run(key, 'delete-snapshot', async (signal) => {
       await this.#store.patchSnapshot(key, { status: 'deleting' });
       await this.#store.platform.pace.take('rds.deleteSnapshot', {
         typicalSeconds: TYPICAL.deleteSnapshot,
@@ -210,7 +211,7 @@ export class Snapshots {
   #copy(key: string, record: SnapshotRecord, source: SnapshotRecord): void {
     const crossRegion = source.region !== record.region;
     const typicalSeconds = crossRegion ? TYPICAL.copyCrossRegion : TYPICAL.copySameRegion;
-    this.#run(key, `copy snapshot to ${key}`, async (signal) => {
+    this.#run(key, 'copy-snapshot', async (signal) => {
       const to = this.#store.snapshotDir(record);
       await this.#store.discard(to); // half a copy from before a crash
       const [{ manifest, differences }] = await Promise.all([
@@ -234,8 +235,16 @@ export class Snapshots {
   }
 
   #progress(key: string): (done: number) => void {
+    const { faults } = this.#store.platform;
     let shown = 0;
+    let half = false;
     return (done) => {
+      if (!half && done >= 0.5) {
+        half = true;
+        faults.crash('snapshot.half', key);
+        const full = faults.diskFull('snapshot', key);
+        if (full) throw full;
+      }
       const percent = Math.min(99, Math.floor(done * 100));
       if (percent < shown + 25) return;
       shown = percent;
@@ -247,13 +256,15 @@ export class Snapshots {
     };
   }
 
-  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
     const mine = new AbortController();
     this.#current.set(key, mine);
-    this.#store.platform.tasks.run(`rds: ${name}`, async (closing) => {
+    const { faults, tasks } = this.#store.platform;
+    tasks.run(`rds: ${job} ${key}`, async (closing) => {
       const signal = AbortSignal.any([closing, mine.signal]);
       try {
-        await work(signal);
+        const step = { service: 'rds', job, ...placeOf(key), names: [idOf(key)] } as const;
+        await faults.job(step, signal, () => work(signal));
       } catch (err) {
         if (signal.aborted) return; // deleted meanwhile, or judged at the next start
         const record = this.#store.snapshots.get(key);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { type FaultPoints, NO_FAULTS } from '../faults/points.ts';
 import { startChecksum, type ChecksumAlgorithm } from './checksums.ts';
 import { entityTooLarge } from './errors.ts';
 
@@ -37,7 +38,7 @@ export interface BlobStore {
 
 const BUFFER_BYTES = 1024 * 1024;
 
-export function createBlobStore(folder: string): BlobStore {
+export function createBlobStore(folder: string, faults: FaultPoints = NO_FAULTS): BlobStore {
   const incoming = join(folder, 'incoming');
   rmSync(incoming, { recursive: true, force: true });
   mkdirSync(incoming, { recursive: true, mode: 0o700 });
@@ -48,13 +49,21 @@ export function createBlobStore(folder: string): BlobStore {
     async receive(source, algorithms, { md5: wantsMd5 = true, maxBytes = Infinity } = {}) {
       const blob = randomUUID();
       const temporary = join(incoming, blob);
+      faults.crash('blob.begin', blob);
       const wanted = [...new Set(algorithms)];
       const md5 = wantsMd5 ? await startChecksum('MD5') : undefined;
       const running = await Promise.all(wanted.map(startChecksum));
       const handle = await open(temporary, 'wx', 0o600);
       let size: number;
       try {
+        let half = false;
         size = await writeAll(handle, source, maxBytes, (chunk) => {
+          if (!half) {
+            half = true;
+            faults.crash('blob.half', blob);
+            const full = faults.diskFull('blob', blob);
+            if (full) throw full;
+          }
           md5?.update(chunk);
           for (const checksum of running) checksum.update(chunk);
         });
@@ -65,6 +74,7 @@ export function createBlobStore(folder: string): BlobStore {
         throw err;
       }
       await handle.close();
+      faults.crash('blob.written', blob);
       const target = pathOf(blob);
       const parent = join(folder, blob.slice(0, 2));
       if (!existsSync(parent)) {
@@ -73,6 +83,7 @@ export function createBlobStore(folder: string): BlobStore {
       }
       await rename(temporary, target);
       await syncFolder(parent);
+      faults.crash('blob.renamed', blob);
       const checksums = Object.fromEntries(
         wanted.map((algorithm, index) => [algorithm, running[index]?.digest()]),
       );

@@ -42,7 +42,7 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
     uploads: platform.table<UploadRecord>('s3/uploads'),
     parts: platform.table<PartRecord>('s3/parts'),
   };
-  const store = new S3Store(tables, createBlobStore(join(platform.stateDir, 's3', 'blobs')), platform.clock);
+  const store = new S3Store(tables, createBlobStore(join(platform.stateDir, 's3', 'blobs'), platform.faults), platform.clock);
   await store.recover();
   const parts: S3Parts = { store, clock: platform.clock, keys: platform.keys, authorizer };
   const access = new S3Access(parts);

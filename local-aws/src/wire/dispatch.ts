@@ -80,13 +80,21 @@ export async function findOperation(endpoint: Endpoint, request: WireRequest): P
   return { operation, handler };
 }
 
+/** The call's parameters; a body that is a stream is not read yet. */
+export function readInput(
+  endpoint: Endpoint,
+  { operation }: Invocation,
+  request: WireRequest,
+): Promise<object> {
+  return endpoint.protocol.parse(operation, request);
+}
+
 export async function invoke(
   endpoint: Endpoint,
   { operation, handler }: Invocation,
-  request: WireRequest,
+  input: object,
   call: Call,
 ): Promise<WireResponse> {
-  const input = await endpoint.protocol.parse(operation, request);
   const output = await handler(input as never, call);
   return endpoint.protocol.respond(operation, output, call.requestId);
 }
