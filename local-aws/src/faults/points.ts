@@ -30,7 +30,14 @@ export type Writer = (typeof WRITERS)[number];
 export const JOBS = {
   rds: [
     ...['create-instance', 'restore-instance', 'modify-instance', 'reboot-instance', 'start-instance'],
-    ...['stop-instance', 'delete-instance', 'restore-to-time', 'snapshot', 'copy-snapshot', 'delete-snapshot'],
+    ...[
+      'stop-instance',
+      'delete-instance',
+      'restore-to-time',
+      'snapshot',
+      'copy-snapshot',
+      'delete-snapshot',
+    ],
   ],
   backup: Object.keys(JOB_POINTS),
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -144,7 +144,7 @@ export class Fleet {
   /** A new instance from an automated snapshot and the WAL that was archived after it. */
   replay(record: InstanceRecord, { backupKey, snapshotKey, until }: Work<'replay'>): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `replay ${record.id}`, async (signal) => {
+    this.#run(key, 'restore-to-time', async (signal) => {
       const pace = this.#pace('rds.restoreInstance', TYPICAL.restoreInstance, signal);
       const backup = this.#store.automated.get(backupKey);
       const snapshot = this.#store.snapshots.get(snapshotKey);

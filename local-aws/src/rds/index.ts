@@ -18,11 +18,8 @@ import { snapshotCopyHandler } from './snapshot-copy-handler.ts';
 import { snapshotHandlers } from './snapshot-handlers.ts';
 import { snapshotSharingHandlers } from './snapshot-sharing-handlers.ts';
 import { Snapshots } from './snapshots.ts';
-<<<<<<< HEAD
 import { registerQuotas } from './quotas.ts';
-=======
 import { rdsArn } from './names.ts';
->>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
 import { RdsStore } from './store.ts';
 import { tagHandlers } from './tag-handlers.ts';
 
@@ -70,12 +67,8 @@ export async function createRds(
   await fleet.resume();
   platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
-<<<<<<< HEAD
   platform.clock.onTick('rds: automated backups', () => backups.tick());
-=======
-  platform.clock.onTick('rds: retained automated backups', () => dropRetained(context), 60_000);
   platform.faults.setDatabases(() => runningDatabases(context));
->>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
   platform.admin.status('databases', () => databases(context));
   const close = async () => {
     await backups.close();
@@ -85,14 +78,6 @@ export async function createRds(
   return { service, context, caBundle };
 }
 
-<<<<<<< HEAD
-=======
-async function dropRetained({ store, platform }: RdsContext): Promise<void> {
-  const now = platform.clock.now().toISOString();
-  for (const [key, { until }] of [...store.retained.entries()])
-    if (until <= now) await store.retained.remove(key);
-}
-
 function runningDatabases({ store, fleet }: RdsContext): ReturnType<Databases> {
   return [...store.instances.entries()].flatMap(([key, record]) => {
     const pid = fleet.server(key)?.pid;
@@ -100,7 +85,6 @@ function runningDatabases({ store, fleet }: RdsContext): ReturnType<Databases> {
   });
 }
 
->>>>>>> 968dbab (Fault rules: any modelled error, expired tokens, regions down, wrong clocks, killed databases, stalled and failed jobs, crashes at named points, full disks; from a file, too; rules and counts survive a restart)
 /** What people want to know of the instances, here and nowhere in AWS: whether networks are really fenced. */
 function databases({ store, fleet }: RdsContext): unknown {
   return [...store.instances.entries()].map(([key, { status, address, port, fenced }]) => ({
