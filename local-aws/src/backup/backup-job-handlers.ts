@@ -6,18 +6,13 @@ import type { BackupJobs } from './backup-jobs.ts';
 import type { BackupContext } from './context.ts';
 import { describeBackupJob } from './describe.ts';
 import { fault, required } from './faults.ts';
-import { lifecycleFrom } from './inputs.ts';
+import { lifecycleFrom, windowsFrom } from './inputs.ts';
 import { findJob, matches, matchingJobs, newJob, sortKey } from './job-lists.ts';
 import { keyOf, samePlace } from './names.ts';
 import { page } from './paging.ts';
-import type { BackupJobRecord, PlanRef, PlannedCopy } from './records.ts';
+import type { BackupJobRecord } from './records.ts';
 import { isOptedIn } from './settings.ts';
 import { ticketFor } from './tokens.ts';
-
-const MINUTE_MS = 60_000;
-const SHORTEST_START_WINDOW = 60;
-const DEFAULT_START_WINDOW = 480;
-const DEFAULT_COMPLETE_WINDOW = 7 * 24 * 60;
 
 /** Starting, following and stopping backup jobs. The same idempotency token gets the same job. */
 export function backupJobHandlers(context: BackupContext, jobs: BackupJobs): Handlers<typeof Backup> {
@@ -43,7 +38,7 @@ export function backupJobHandlers(context: BackupContext, jobs: BackupJobs): Han
       const job: BackupJobRecord = {
         ...newJob(call, store.now(), iamRoleArn),
         ...{ state: 'CREATED', vaultName: vault.name, resourceArn },
-        ...windows(platform.clock.now(), input.StartWindowMinutes, input.CompleteWindowMinutes),
+        ...windowsFrom(platform.clock.now(), input.StartWindowMinutes, input.CompleteWindowMinutes),
         lifecycle: lifecycleFrom('StartBackupJob', input.Lifecycle),
         tags: input.RecoveryPointTags ?? {},
       };
@@ -94,26 +89,6 @@ function started(job: BackupJobRecord): Backup.StartBackupJobOutput {
   };
 }
 
-/** @throws InvalidParameterValueException */
-export function windows(
-  now: Date,
-  start: number = DEFAULT_START_WINDOW,
-  complete?: number,
-): Pick<BackupJobRecord, 'startBy' | 'completeBy'> {
-  if (start < SHORTEST_START_WINDOW)
-    throw fault(
-      Backup.InvalidParameterValueException,
-      `StartWindowMinutes must be ${SHORTEST_START_WINDOW} or more; it is ${start}.`,
-    );
-  if (complete !== undefined && complete <= start)
-    throw fault(
-      Backup.InvalidParameterValueException,
-      `The completion window (${complete} minutes) must be longer than the start window (${start} minutes).`,
-    );
-  const after = (minutes: number) => new Date(now.getTime() + minutes * MINUTE_MS).toISOString();
-  return { startBy: after(start), completeBy: after(Math.max(complete ?? DEFAULT_COMPLETE_WINDOW, start)) };
-}
-
 /** @throws InvalidRequestException, ResourceNotFoundException, 501 */
 function requireResource(context: BackupContext, arn: string, call: Call): void {
   const kind = context.kinds.of(arn);
@@ -132,32 +107,4 @@ function requireResource(context: BackupContext, arn: string, call: Call): void 
       Backup.ResourceNotFoundException,
       `The resource ${arn} does not exist in ${call.region} of account ${call.accountId}.`,
     );
-}
-
-/** A job that a plan starts. */
-export interface PlannedJob extends Pick<
-  BackupJobRecord,
-  'vaultName' | 'resourceArn' | 'lifecycle' | 'tags'
-> {
-  readonly call: Call;
-  readonly iamRoleArn: string;
-  readonly scheduledAt: Date;
-  readonly startWindow: number | undefined;
-  readonly completeWindow: number | undefined;
-  readonly copies: readonly PlannedCopy[];
-  readonly createdBy: PlanRef;
-}
-
-export async function startPlanned(
-  { store }: BackupContext,
-  jobs: BackupJobs,
-  { call, iamRoleArn, scheduledAt, startWindow, completeWindow, ...rest }: PlannedJob,
-): Promise<void> {
-  const job: BackupJobRecord = {
-    ...newJob(call, store.now(), iamRoleArn),
-    ...windows(scheduledAt, startWindow, completeWindow),
-    ...{ ...rest, state: 'CREATED' },
-  };
-  await store.backupJobs.put(keyOf(call, job.id), job);
-  jobs.start(job);
 }

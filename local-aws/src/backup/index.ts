@@ -19,6 +19,9 @@ import { rdsKind } from './kinds/rds.ts';
 import { s3Kind } from './kinds/s3.ts';
 import { notificationHandlers } from './notification-handlers.ts';
 import { Notifier, type Publish } from './notifications.ts';
+import { planHandlers } from './plans/plan-handlers.ts';
+import { PlanRuns } from './plans/plan-runs.ts';
+import { selectionHandlers } from './plans/selection-handlers.ts';
 import { pointHandlers } from './point-handlers.ts';
 import { protectedHandlers } from './protected-handlers.ts';
 import { restoreJobHandlers } from './restore-job-handlers.ts';
@@ -53,6 +56,7 @@ export async function createBackup(
   const backups = new BackupJobs(context);
   const copies = new CopyJobs(context);
   const restores = new RestoreJobs(context);
+  const runs = new PlanRuns(context, backups, copies);
   const handlers: Handlers<typeof Backup> = {
     ...vaultHandlers(context),
     ...notificationHandlers(context),
@@ -63,13 +67,17 @@ export async function createBackup(
     ...pointHandlers(context),
     ...protectedHandlers(context),
     ...holdHandlers(context),
+    ...planHandlers(context),
+    ...selectionHandlers(context),
     ...settingsHandlers(context),
   };
   await finishDeletions(context);
   backups.resume();
   copies.resume();
   restores.resume();
+  await runs.resume();
   platform.clock.onTick('backup: job windows', () => backups.expire());
+  platform.clock.onTick('backup: plans', () => runs.sweep());
   platform.clock.onTick('backup: expiry', () => expirePoints(context));
   platform.clock.onTick('backup: old legal holds', () => dropOldHolds(context), 60_000);
   platform.admin.route('POST', '/damage', (input) => damagePoint(context, readDamageOrder(input)));

@@ -17,7 +17,7 @@ export interface JobFacts extends Place {
 }
 
 /** The members that all kinds of jobs begin with. */
-export function newJob({ accountId, region }: Call, createdAt: string, iamRoleArn: string) {
+export function newJob({ accountId, region }: Place, createdAt: string, iamRoleArn: string) {
   return { accountId, region, id: randomUUID().toUpperCase(), createdAt, iamRoleArn, percent: 0 };
 }
 

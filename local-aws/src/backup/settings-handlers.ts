@@ -5,7 +5,7 @@ import { tagsOf } from './access.ts';
 import type { BackupContext } from './context.ts';
 import { date } from './describe.ts';
 import { fault, required } from './faults.ts';
-import { keyOf, parseVaultArn, samePlace } from './names.ts';
+import { keyOf, parseVaultArn, planArn, samePlace } from './names.ts';
 import type { Tags } from './records.ts';
 import { changeGlobalSettings, globalSettings, regionSettings } from './settings.ts';
 
@@ -122,6 +122,13 @@ export function settingsHandlers(context: BackupContext): Handlers<typeof Backup
     if (point && samePlace(point, call)) {
       const put = (tags: Tags) => store.points.put(arn, { ...point, tags });
       return { tags: point.tags, policy: store.vault(point, point.vaultName)?.policy, put };
+    }
+    const plan = [...store.plans.values()].find(
+      (record) => samePlace(record, call) && arn === planArn(record, record.id),
+    );
+    if (plan) {
+      const put = (tags: Tags) => store.plans.put(keyOf(plan, plan.id), { ...plan, tags });
+      return { tags: plan.tags, policy: undefined, put };
     }
     const hold = [...store.holds.entries()].find(
       ([, { id, ...place }]) => samePlace(place, call) && arn.endsWith(`:legal-hold:${id}`),

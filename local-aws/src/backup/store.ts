@@ -1,5 +1,6 @@
 import type { Place, Platform, Table } from '../platform.ts';
 import { keyOf, samePlace } from './names.ts';
+import type { PlanRecord, SelectionRecord } from './plans/records.ts';
 import type {
   BackupJobRecord,
   CopyJobRecord,
@@ -27,6 +28,8 @@ export class BackupStore {
   readonly holds: Table<HoldRecord>;
   readonly settings: Table<RegionSettings>;
   readonly globals: Table<GlobalSettings>;
+  readonly plans: Table<PlanRecord>;
+  readonly selections: Table<SelectionRecord>;
   /** Idempotency tokens: `<account>/<region>/<operation>/<token>`. */
   readonly tokens: Table<TokenRecord>;
 
@@ -40,6 +43,8 @@ export class BackupStore {
     this.holds = platform.table('backup/legal-holds');
     this.settings = platform.table('backup/region-settings');
     this.globals = platform.table('backup/global-settings');
+    this.plans = platform.table('backup/plans');
+    this.selections = platform.table('backup/plan-selections');
     this.tokens = platform.table('backup/idempotency-tokens');
   }
 
