@@ -4,7 +4,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { Detached } from './exit-status.ts';
 import { painted, width, type Terminal } from './terminal.ts';
 import type { World } from './world.ts';
-import { howLong } from './words.ts';
+import { howLong } from '../domain/words.ts';
 
 const LOOK_EVERY_MS = 400;
 /** Unanswered looks in a row after which a person should hear that nobody is working. */

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { CouldNot } from '../cli/exit-status.ts';
 import { loadPolicy } from '../cli/policy-file.ts';
 import { createTerminal } from '../cli/terminal.ts';
-import { howLong } from '../cli/words.ts';
+import { howLong } from '../domain/words.ts';
 import { endLeftovers, refuseTakenPorts } from './start/beforehand.ts';
 import { readOptions, type StartOptions } from './start/options.ts';
 import { StartProblem } from './start/problem.ts';

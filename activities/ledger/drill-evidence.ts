@@ -1,34 +1,25 @@
 import { GetObjectRetentionCommand } from '@aws-sdk/client-s3';
+import { inForce, signOffScope } from '../../evidence/reports/find-drill.ts';
 import { failure } from '../failures.ts';
 import { instantOf } from './aws-time.ts';
+import { statementDays } from './days.ts';
+import { inParallel } from './in-parallel.ts';
 import { inLedger } from './ledger.ts';
 import { listStatements, readStatement } from './read.ts';
 import { listSealObjects, readSeal } from './seals.ts';
-import type { DrillFact, ProtectionFact } from '../../domain/facts.ts';
+import { listObjects } from './versions.ts';
+import type { SignOffFact, WaiverFact } from '../../domain/claims.ts';
+import type { DrillFact, Fact } from '../../domain/facts.ts';
+import type { DrillEvidence } from '../../evidence/reports/drill.ts';
 import type { Ledger } from './ledger.ts';
 import type { ListedStatement, ReadStatement } from './read.ts';
 
-/** What the ledger holds about one drill: enough for a report, and enough to check the report against. */
-export interface DrillEvidence {
-  readonly bucket: string;
-  readonly drill: ReadStatement;
-  readonly fact: DrillFact;
-  /** The statement that made the recovery point; null when it is not in the ledger (any more). */
-  readonly protection: { readonly statement: ReadStatement; readonly fact: ProtectionFact } | null;
-  /** Null until the night is sealed. */
-  readonly seal: {
-    readonly key: string;
-    readonly sequence: number;
-    readonly sha256: string;
-    readonly sealedAt: string;
-  } | null;
-  /** The lock of the statement itself, as S3 tells it. */
-  readonly lock: { readonly mode: string; readonly until: string } | null;
-}
-
+/** Days before a drill in which a waiver may have been granted that is still in force. */
+const WAIVER_DAYS = 400;
 const DAY_MS = 86_400_000;
 /** Nearly always enough, and one page of a listing. */
 const RECENT_DAYS = 10;
+const READ_AT_ONCE = 16;
 
 /**
  * Finds the newest drill, that of one resource, or the one of a statement's key.
@@ -53,7 +44,37 @@ export async function findDrill(ledger: Ledger, which: string | undefined): Prom
     protection: await findProtection(ledger, fact),
     seal: await findSeal(ledger, drill),
     lock: await readLock(ledger, drill),
+    signOffs: (
+      await factsFiledAs<SignOffFact>(ledger, 'sign-off', signOffScope(drill.sha256), {
+        from: fact.slot.slice(0, 10),
+      })
+    ).filter((one) => one.fact.statement.sha256 === drill.sha256),
+    waivers: (
+      await factsFiledAs<WaiverFact>(ledger, 'waiver', 'waiver-', {
+        from: dayOf(Date.parse(fact.slot) - WAIVER_DAYS * DAY_MS),
+        to: dayOf(Date.parse(fact.slot) + DAY_MS),
+      })
+    ).filter((one) => inForce(one.fact, fact)),
   };
+}
+
+/** Statements of one kind, looked up day by day under the beginning of their scope, so that other statements cost nothing. */
+async function factsFiledAs<F extends Fact>(
+  ledger: Ledger,
+  type: F['type'],
+  scope: string,
+  { from, to }: { readonly from: string; readonly to?: string },
+): Promise<{ key: string; fact: F }[]> {
+  const days = (await statementDays(ledger)).filter((day) => day >= from && (to === undefined || day <= to));
+  const found = await inParallel(READ_AT_ONCE, days, async (day) => {
+    const facts: { key: string; fact: F }[] = [];
+    for await (const { key, versionId } of listObjects(ledger, `statements/${day}/${scope}`)) {
+      const { predicate } = (await readStatement(ledger, key, versionId)).statement;
+      if (predicate.type === type) facts.push({ key, fact: predicate as F });
+    }
+    return facts;
+  });
+  return found.flat();
 }
 
 async function newestDrill(ledger: Ledger, resource: string | undefined): Promise<ReadStatement> {

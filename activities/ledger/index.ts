@@ -15,14 +15,13 @@ import type { Policy } from '../../domain/policy/schema.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
 import type { ExportDescription } from '../../evidence/export-folder.ts';
-import type { DrillEvidence } from './drill-evidence.ts';
+import type { DrillEvidence } from '../../evidence/reports/drill.ts';
 import type { LedgerClients } from './ledger.ts';
 import type { NewStatement } from './statements.ts';
 
 export { createFingerprintStore, findFingerprint, getFingerprint, putFingerprint } from './fingerprints.ts';
 export { ledgerOf } from './ledger.ts';
 export type { Ledger, LedgerClients } from './ledger.ts';
-export type { DrillEvidence } from './drill-evidence.ts';
 export type { ListedSeal, ListedStatement, Period, ReadStatement } from './read.ts';
 export type { NewStatement } from './statements.ts';
 

@@ -2,8 +2,8 @@ import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/fact
 import type { Policy } from '../../domain/policy/schema.ts';
 import { summaryOf } from '../../domain/summary.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
-import { howLong, some, when } from '../words.ts';
-import { checkLines, coverageLines, lockText, rpoText, rtoText } from './results.ts';
+import { howLong, lockText, some, when } from '../../domain/words.ts';
+import { checkLines, coverageLines, rpoText, rtoText } from './results.ts';
 
 /** Statements from the ledger as lines for people: what they say, nothing decided here. */
 

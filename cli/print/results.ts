@@ -1,4 +1,4 @@
-import type { LockFacts, RecoveryPointFacts } from '../../domain/facts.ts';
+import type { RecoveryPointFacts } from '../../domain/facts.ts';
 import type {
   CheckSummary,
   DrillResult,
@@ -10,7 +10,7 @@ import type { Policy } from '../../domain/policy/schema.ts';
 import type { Examined } from '../../domain/verdict.ts';
 import { duration } from '../../domain/units.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
-import { count, howLong, size, some, when, wholeLength } from '../words.ts';
+import { count, howLong, lockText, size, some, when, wholeLength } from '../../domain/words.ts';
 
 /** Results of runs as lines for people. Nothing here decides anything; the words are those of the results. */
 
@@ -25,24 +25,6 @@ export function examinedText(examined: readonly Examined[]): string {
     )
     .join(', ');
 }
-
-export function lockText(lock: LockFacts): string {
-  switch (lock.state) {
-    case 'immutable':
-      return `immutable since ${when(lock.since)}, ${daysText(lock.minDays, lock.maxDays)}`;
-    case 'pending':
-      return `pending: becomes immutable at ${when(lock.immutableFrom)}`;
-    case 'governance':
-      return 'governance: can be taken off';
-    case 'none':
-      return 'not locked';
-    case 'unknown':
-      return `unknown: ${lock.reason}`;
-  }
-}
-
-const daysText = (min: number | null, max: number | null): string =>
-  `keeps ${min === null ? 'any' : `${min}`} to ${max === null ? 'any number of' : `${max}`} days`;
 
 /** @param known reasons that have been said already. */
 export function checkLines(

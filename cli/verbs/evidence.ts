@@ -3,7 +3,7 @@ import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import { CouldNot, EXIT, type ExitStatus } from '../exit-status.ts';
 import { painted, table } from '../terminal.ts';
 import type { World } from '../world.ts';
-import { size, some, when } from '../words.ts';
+import { size, some, when } from '../../domain/words.ts';
 import { withLedger } from './ledger.ts';
 
 interface Period {

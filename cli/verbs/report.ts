@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { drillFactLines, protectionFactLines } from '../print/facts.ts';
-import { drillReportOf } from '../report-drill.ts';
-import { drillReportPage } from '../report-drill-html.ts';
+import { drillReportOf } from '../../evidence/reports/drill.ts';
+import { drillReportPage } from '../../evidence/reports/drill-page.ts';
 import type { World } from '../world.ts';
-import { when } from '../words.ts';
+import { when } from '../../domain/words.ts';
 import { withLedger } from './ledger.ts';
 
 /**

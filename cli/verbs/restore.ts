@@ -8,7 +8,7 @@ import { follow } from '../follow.ts';
 import { resourceNamed, startRestore } from '../runs.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
 import type { World } from '../world.ts';
-import { when } from '../words.ts';
+import { when } from '../../domain/words.ts';
 import { withControlPlane } from './with-control-plane.ts';
 
 const LOOK_EVERY_MS = 500;

@@ -2,7 +2,7 @@ import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { standingOf, type Standing } from '../standing.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
 import type { World } from '../world.ts';
-import { howFar, when } from '../words.ts';
+import { howFar, when } from '../../domain/words.ts';
 import { withControlPlane } from './with-control-plane.ts';
 
 /** `lifeboat status`: how every resource stands. Exit status 1 when one is not verified. */

@@ -1,6 +1,6 @@
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import type { World } from '../world.ts';
-import { some } from '../words.ts';
+import { some } from '../../domain/words.ts';
 
 /** `lifeboat validate [FILE]`: reads the policy and says what it would protect. Talks to nobody. */
 export function validate(world: World): ExitStatus {

@@ -9,7 +9,7 @@ import { loadPolicy } from '../../cli/policy-file.ts';
 import { startNight } from '../../cli/runs.ts';
 import { connectControlPlane } from '../../cli/temporal-control-plane.ts';
 import { table } from '../../cli/terminal.ts';
-import { size } from '../../cli/words.ts';
+import { size } from '../../domain/words.ts';
 import type { StepProgress } from '../../domain/progress.ts';
 import type { NightResult } from '../../domain/requests.ts';
 import { connect, type SampleConnection } from '../sample/connection.ts';

@@ -4,7 +4,7 @@ import { retentionOf } from '../../cli/runs.ts';
 import { applySchedules } from '../../cli/schedules.ts';
 import { painted, type Terminal } from '../../cli/terminal.ts';
 import { connectControlPlane } from '../../cli/temporal-control-plane.ts';
-import { howLong, some } from '../../cli/words.ts';
+import { howLong, some } from '../../domain/words.ts';
 import type { Ports } from './beforehand.ts';
 import { startHouse, type House } from './house.ts';
 import { runNight } from './nights.ts';

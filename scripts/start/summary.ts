@@ -3,7 +3,7 @@ import type { NightResult } from '../../domain/requests.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import { drillFactLines, protectionFactLines, retentionFactLines } from '../../cli/print/facts.ts';
 import { painted, type Terminal } from '../../cli/terminal.ts';
-import { count, some, when, wholeLength } from '../../cli/words.ts';
+import { count, some, when, wholeLength } from '../../domain/words.ts';
 import type { NightEvidence } from './evidence.ts';
 
 /** What happened, in plain sentences, from the signed statements of the night. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { drillFactLines, protectionFactLines } from '../../cli/print/facts.ts';
 import { createTerminal, table } from '../../cli/terminal.ts';
-import { count, howFar, howLong, size, some, wholeLength } from '../../cli/words.ts';
+import { count, howFar, howLong, size, some, wholeLength } from '../../domain/words.ts';
 import { parsePolicy } from '../../domain/policy/parse.ts';
 import { readFileSync } from 'node:fs';
 import { drillFact, protectionFact } from './evidence-facts.ts';

@@ -1,10 +1,10 @@
-import { lockText } from './print/results.ts';
-import { codeOf, factsOf, html, pageOf, tableOf } from './report-html.ts';
-import { timelineOf } from './report-timeline.ts';
-import { count, howLong, size, some, when } from './words.ts';
-import type { CheckResult } from '../domain/verdict.ts';
-import type { DrillReport, ObjectiveResult } from './report-drill.ts';
-import type { Html } from './report-html.ts';
+import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
+import { figure, listOf, mark, notRecorded, section } from './parts.ts';
+import { timelineOf } from './timeline.ts';
+import { count, howLong, lockText, size, some, when } from '../../domain/words.ts';
+import type { CheckResult } from '../../domain/verdict.ts';
+import type { DrillReport, ObjectiveResult } from './drill.ts';
+import type { Html } from './html.ts';
 
 /** The report as one page that needs nothing else: for screens, for paper, for people who use neither. */
 export function drillReportPage(report: DrillReport): string {
@@ -28,11 +28,7 @@ export function drillReportPage(report: DrillReport): string {
       ${section('What was not tested', report.notTested.length === 0 ? html`<p>Nothing that the checks cover was left out.</p>` : listOf(report.notTested))}
       ${section('Isolation', fence(report))} ${section('Timeline', timeline(report))}
       ${section('Clean-up', teardown(report))}
-      ${section(
-        'Exceptions, waivers and sign-off',
-        html`${report.exceptions.length === 0 ? html`<p>No exceptions.</p>` : listOf(report.exceptions)}
-          <p>${report.signOff} No waiver is recorded.</p>`,
-      )}
+      ${section('Exceptions, waivers and sign-off', exceptions(report))}
       ${section('Integrity', integrity(report))}
       ${section(
         'Controls that this report supports',
@@ -51,28 +47,6 @@ const TRIGGER = {
   'restore-request': 'by a restore request',
 } as const;
 
-function section(title: string, body: Html): Html {
-  return html`<section>
-    <h2>${title}</h2>
-    ${body}
-  </section>`;
-}
-
-function listOf(items: readonly string[]): Html {
-  return html`<ul>
-    ${items.map((item) => html`<li>${item}</li>`)}
-  </ul>`;
-}
-
-/** A word in the colour of what it means; the word itself says it, too. */
-function mark(word: string, meaning: string = word): Html {
-  return html`<span class="mark ${meaning}">${word}</span>`;
-}
-
-function figure(value: string, label: string): Html {
-  return html`<div class="figure"><b>${value}</b><span>${label}</span></div>`;
-}
-
 function figures({ objectives: [rto, , , rpo], checks: all, coverage }: DrillReport): Html {
   const passed = all.filter(({ status }) => status === 'passed').length;
   const against = (objective: ObjectiveResult | undefined): string =>
@@ -87,7 +61,14 @@ function figures({ objectives: [rto, , , rpo], checks: all, coverage }: DrillRep
   </div>`;
 }
 
-function scope({ identity, selection, point, restoredArn, fingerprints }: DrillReport): Html {
+const CONFIDENCE = {
+  real: 'against real AWS accounts',
+  local: 'against the AWS on one computer: it proves the procedure, and nothing about a real account',
+} as const;
+
+function scope(report: DrillReport): Html {
+  const { identity, selection, point, restoredArn, fingerprints, freshUntil } = report;
+  const missing = missingIn(report);
   return html`${factsOf([
     ['Resource', codeOf(identity.resource.arn)],
     ['AWS’s immutable id', codeOf(identity.resource.immutableId)],
@@ -95,10 +76,41 @@ function scope({ identity, selection, point, restoredArn, fingerprints }: DrillR
       'Kind and engine',
       `${identity.resource.kind}${identity.engineVersion === null ? '' : `, ${identity.engineVersion}`}`,
     ],
+    ['Requested by', identity.requestedBy ?? missing('requestedBy')],
+    ['Approved by', identity.approvedBy?.join(', ') ?? missing('approvedBy')],
+    [
+      'Recorded by',
+      identity.recordedBy == null
+        ? missing('recordedBy')
+        : `${identity.recordedBy.tool} ${identity.recordedBy.version}, ${CONFIDENCE[identity.recordedBy.confidence]}`,
+    ],
+    ['Tier', identity.tier ?? missing('tier')],
+    ['Owner', identity.owner ?? missing('owner')],
+    [
+      'Source of the objectives',
+      identity.objectivesSource === null
+        ? missing('objectivesSource')
+        : `${identity.objectivesSource.document}, ${identity.objectivesSource.date}`,
+    ],
+    [
+      'Fresh until',
+      freshUntil === null
+        ? html`${missing('freshUntil')}${point?.deleteAt != null && ` The point itself exists until ${when(point.deleteAt)}.`}`
+        : when(freshUntil),
+    ],
     ['Policy', html`${identity.policy}, SHA-256 ${codeOf(identity.policySha256)}`],
     ['Recovery point', codeOf(point?.arn ?? null)],
     ['Made', point === null ? '–' : when(point.createdAt)],
     ['Chosen by', `${selection.rule}, from ${some(selection.candidates, 'candidate')}`],
+    ['Seed', selection.seed === undefined ? missing('seed') : codeOf(selection.seed)],
+    [
+      'Verified before',
+      selection.lastVerifiedAt === undefined
+        ? missing('lastVerifiedAt')
+        : selection.lastVerifiedAt === null
+          ? 'never'
+          : when(selection.lastVerifiedAt),
+    ],
     ['Restored as', codeOf(restoredArn)],
   ])}
   ${tableOf(
@@ -114,14 +126,64 @@ function scope({ identity, selection, point, restoredArn, fingerprints }: DrillR
   )}`;
 }
 
-function hops({ hops: all }: DrillReport): Html {
+/** Says of a field that no statement has it, and why. */
+function missingIn({ notRecorded: reasons }: DrillReport): (field: string) => Html {
+  return (field) => notRecorded(reasons[field] ?? 'the statement does not say it');
+}
+
+function exceptions({
+  exceptions: all,
+  retries,
+  manualSteps,
+  retentionEffect,
+  signOffs,
+  waivers,
+  ...report
+}: DrillReport): Html {
+  const missing = (field: string): Html =>
+    notRecorded(report.notRecorded[field] ?? 'the statement does not say it');
+  const listed = (items: readonly string[] | null, field: string): Html =>
+    items === null ? missing(field) : items.length === 0 ? html`none` : listOf(items);
+  return html`${all.length === 0 ? html`<p>No exceptions.</p>` : listOf(all)}
+  ${factsOf([
+    [
+      'Retries',
+      listed(
+        retries?.map(({ step, attempts, lastError }) => `${step}: ${attempts} attempts, ${lastError}`) ??
+          null,
+        'retries',
+      ),
+    ],
+    ['Steps by hand', listed(manualSteps, 'manualSteps')],
+    ['Effect on retention', listed(retentionEffect, 'retentionEffect')],
+  ])}
+  ${tableOf(
+    'Waivers in force at this slot',
+    ['Waiver', 'What', 'Owner', 'Expires', 'Reason'],
+    waivers.map(({ fact }) => [fact.waiver, fact.what, fact.owner, when(fact.expires), fact.reason]),
+  )}
+  ${tableOf(
+    'Sign-off by reviewers who did not run this drill',
+    ['Reviewer', 'Decision', 'On', 'Note', 'Statement'],
+    signOffs.map(({ key, fact }) => [
+      fact.reviewer,
+      mark(fact.decision),
+      when(fact.signedAt),
+      fact.note,
+      codeOf(key),
+    ]),
+  )}`;
+}
+
+function hops(report: DrillReport): Html {
+  const { hops: all } = report;
   if (all.length === 0) return html`<p class="none">No copy is recorded.</p>`;
   return html`<p class="lead">
       Every copy of this backup. “Immutable” is only said of a compliance lock that can no longer be taken
       off.
     </p>
     ${all.map(
-      ({ location, status, lock, createdAt, deleteAt, sizeBytes, encryptionKeyArn, arn }, hop) =>
+      ({ location, status, lock, createdAt, deleteAt, sizeBytes, encryptionKeyArn, arn, deletableBy }, hop) =>
         html`<h3>
             ${hop === 0 ? 'Backup' : `Copy ${hop}`}: account ${location.accountId}, ${location.region}, vault
             ${location.vault}
@@ -131,6 +193,7 @@ function hops({ hops: all }: DrillReport): Html {
             ['Status', `${status.toLowerCase()}${sizeBytes === null ? '' : `, ${size(sizeBytes)}`}`],
             ['Made, expires', `${when(createdAt)}, ${deleteAt === null ? 'never' : when(deleteAt)}`],
             ['Key', codeOf(encryptionKeyArn)],
+            ['Who could delete it', deletableBy?.join(', ') ?? missingIn(report)('deletableBy')],
             ['Recovery point', codeOf(arn)],
           ])}`,
     )}`;
@@ -202,9 +265,11 @@ function fence({ fence: proof }: DrillReport): Html {
   ${factsOf(Object.entries(proof.settings).map(([name, value]) => [name, String(value)]))}`;
 }
 
-function timeline({ timings, backupTimings }: DrillReport): Html {
+function timeline({ timings, backupTimings, moments }: DrillReport): Html {
   const rows = timings.map(({ step, startedAt, seconds }) => [step, when(startedAt), howLong(seconds)]);
-  return html`${timelineOf(timings)} ${tableOf('Steps of the drill', ['Step', 'Started', 'Took'], rows)}
+  return html`${timelineOf(timings)}
+  ${factsOf(moments.map(({ what, at }) => [what, at === null ? mark('not reached', 'unknown') : when(at)]))}
+  ${tableOf('Steps of the drill', ['Step', 'Started', 'Took'], rows)}
   ${
     backupTimings.length > 0 &&
     html`<h3>The backup it came from</h3>
@@ -240,7 +305,11 @@ function integrity({ integrity: proof }: DrillReport): Html {
       ['Signed by', signedBy.map((id) => codeOf(id))],
       [
         'Object lock',
-        lock === null ? mark('not locked', 'failed') : `${lock.mode.toLowerCase()} until ${when(lock.until)}`,
+        lock === 'not asked'
+          ? 'an export cannot tell; ask the bucket'
+          : lock === null
+            ? mark('not locked', 'failed')
+            : `${lock.mode.toLowerCase()} until ${when(lock.until)}`,
       ],
       [
         'Backup’s statement',

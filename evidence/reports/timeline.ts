@@ -1,7 +1,7 @@
-import { howLong } from './words.ts';
-import { html } from './report-html.ts';
-import type { Timing } from '../domain/facts.ts';
-import type { Html } from './report-html.ts';
+import { howLong } from '../../domain/words.ts';
+import { html } from './html.ts';
+import type { Timing } from '../../domain/facts.ts';
+import type { Html } from './html.ts';
 
 const ROW = 24;
 const LABELS = 150;
@@ -22,17 +22,9 @@ export function timelineOf(timings: readonly Timing[]): Html {
     const width = Math.max(seconds * 1000 * scale, 2);
     const y = at * ROW;
     return html`<text x="0" y="${y + 16}">${step}</text>
-      <line
-        class="line"
-        stroke="#d5dce3"
-        x1="${LABELS}"
-        x2="${WIDTH - LENGTHS}"
-        y1="${y + ROW}"
-        y2="${y + ROW}"
-      />
+      <line class="line" x1="${LABELS}" x2="${WIDTH - LENGTHS}" y1="${y + ROW}" y2="${y + ROW}" />
       <rect
         class="bar"
-        fill="#2f6fa8"
         x="${x.toFixed(1)}"
         y="${y + 5}"
         width="${width.toFixed(1)}"

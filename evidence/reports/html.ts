@@ -114,9 +114,10 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; break-after: avoid; }
 p { margin: .4rem 0; max-width: 48rem; }
 .lead { color: var(--soft); }
 .verdict { display: inline-block; font-weight: 700; padding: .1rem .6rem; border-radius: .3rem; border: 1px solid currentColor; }
-.passed, .met, .immutable { color: var(--good); background: var(--good-paper); }
-.failed, .missed { color: var(--bad); background: var(--bad-paper); }
-.inconclusive, .unknown, .pending, .governance { color: var(--open); background: var(--open-paper); }
+.passed, .met, .immutable, .kept, .accepted { color: var(--good); background: var(--good-paper); }
+.failed, .missed, .broken, .rejected { color: var(--bad); background: var(--bad-paper); }
+.inconclusive, .unknown, .pending, .governance, .not-provable, .not-covered { color: var(--open); background: var(--open-paper); }
+.excluded { color: var(--soft); background: var(--panel); }
 .mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .figure { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; break-inside: avoid; }
@@ -137,11 +138,18 @@ ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 52rem; }
 svg { width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
 svg .bar { fill: var(--bar); } svg .line { stroke: var(--line); }
+svg .trend { fill: none; stroke: var(--bar); stroke-width: 1.6; } svg .target { stroke: var(--bad); stroke-dasharray: 5 4; }
+svg.map { margin: .25rem 0; break-inside: avoid; } svg.map text { font-size: 10.5px; }
+svg .good { fill: var(--good); } svg .bad { fill: var(--bad); } svg .open { fill: var(--open); } svg .bare { fill: var(--bar); }
+svg .gone { fill: none; stroke: var(--bad); } svg .out { fill: var(--soft); } svg .void { fill: var(--line); }
+.legend { list-style: none; padding: 0; margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; max-width: none; font-size: .85rem; }
+.legend svg { display: inline-block; width: 16px; height: 12px; vertical-align: -1px; }
 @media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0; } }
-@page { size: A4; margin: 16mm 15mm; }
+@page { margin: 15mm; }
 @media print {
   :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --panel: #fff; --good: #0b6b3a; --bad: #a61b1b; --open: #7a5200; --good-paper: #fff; --bad-paper: #fff; --open-paper: #fff; --bar: #555; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; } .figures { grid-template-columns: repeat(4, 1fr); }
-  th, td { font-size: 9pt; }
+  th, td { font-size: 9pt; } thead { display: table-header-group; } p, li { orphans: 3; widows: 3; }
+  h2, h3, caption { break-after: avoid; } .figures, svg { break-inside: avoid; } a { color: inherit; }
 }
 `;

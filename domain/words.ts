@@ -1,4 +1,5 @@
-/** How lengths, ages, sizes and counts are said in terminals. All functions are pure. */
+/** How lengths, ages, sizes and counts are said, in terminals and in reports. All functions are pure. */
+import type { LockFacts } from './facts.ts';
 
 /** `0.4 s`, `12.3 s`, `4 min 05 s`, `3 h 12 min`, `12 d 4 h`. */
 export function howLong(seconds: number): string {
@@ -57,3 +58,22 @@ export function size(bytes: number): string {
   }
   return `${unit === 0 ? n : n.toFixed(1)} ${units[unit] ?? 'B'}`;
 }
+
+/** A lock as it was read back; only `immutable` is called so. */
+export function lockText(lock: LockFacts): string {
+  switch (lock.state) {
+    case 'immutable':
+      return `immutable since ${when(lock.since)}, ${daysText(lock.minDays, lock.maxDays)}`;
+    case 'pending':
+      return `pending: becomes immutable at ${when(lock.immutableFrom)}`;
+    case 'governance':
+      return 'governance: can be taken off';
+    case 'none':
+      return 'not locked';
+    case 'unknown':
+      return `unknown: ${lock.reason}`;
+  }
+}
+
+const daysText = (min: number | null, max: number | null): string =>
+  `keeps ${min === null ? 'any' : `${min}`} to ${max === null ? 'any number of' : `${max}`} days`;
