@@ -11,6 +11,10 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
     what: 'one night on this computer, by step, beside `cp -a` of the source and a count of its rows',
     run: async () => (await import('./night.ts')).benchNight(),
   },
+  'local-aws-kills': {
+    what: 'kills the AWS on this computer under load, and looks for all that it promised; --count N and --seed TEXT may follow',
+    run: async (args) => (await import('./local-aws-kills.ts')).benchKills(args),
+  },
   evidence: {
     what: 'a year of evidence written, verified and damaged; NIGHTS and RESOURCES may follow',
     run: async ([nights = '365', resources = '10']) =>

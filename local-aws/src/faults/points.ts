@@ -33,6 +33,7 @@ export const JOBS = {
     ...[
       'stop-instance',
       'delete-instance',
+      'recover-instance',
       'restore-to-time',
       'snapshot',
       'copy-snapshot',

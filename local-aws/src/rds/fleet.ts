@@ -262,6 +262,19 @@ export class Fleet {
     if (record) await this.#servers.get(key)?.admit(this.#admits(record));
   }
 
+  /** A server that died is started again, as RDS does; what was committed comes back by PostgreSQL's own recovery. */
+  restartDead(): void {
+    for (const [key, record] of this.#store.instances.entries()) {
+      const server = this.#servers.get(key);
+      if (record.status !== 'available' || this.#current.has(key) || server?.running !== false) continue;
+      this.#run(key, 'recover-instance', async (signal) => {
+        await this.#note(record, 'Recovery of the DB instance has started', 'recovery'); // RDS-EVENT-0020
+        await this.#begin(key, server, signal);
+        await this.#settle(key, server, 'Recovery of the DB instance is complete', 'recovery'); // RDS-EVENT-0021
+      });
+    }
+  }
+
   /** A database whose key is disabled or about to be deleted is shut down; started again, it needs the key to be back. */
   async shutWithoutKey(): Promise<void> {
     for (const [key, record] of [...this.#store.instances.entries()]) {

@@ -66,6 +66,7 @@ export async function createRds(
   await backups.resume();
   await fleet.resume();
   platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
+  platform.clock.onTick('rds: dead servers', () => fleet.restartDead());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
   platform.clock.onTick('rds: automated backups', () => backups.tick());
   platform.faults.setDatabases(() => runningDatabases(context));

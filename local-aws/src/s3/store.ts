@@ -154,7 +154,7 @@ export class S3Store {
   /** Removes a version for good, first its record, then its bytes. */
   async erase(version: Version): Promise<void> {
     this.index(version.bucket).remove(version);
-    await this.versions.remove(idOf(version));
+    await this.kept(version, this.versions.remove(idOf(version)));
     if (!version.marker) await this.blobs.remove(version.blob);
   }
 
@@ -213,7 +213,20 @@ export class S3Store {
 
   private put(version: Version): Promise<void> {
     this.index(version.bucket).add(version);
-    return this.versions.put(idOf(version), version);
+    return this.kept(version, this.versions.put(idOf(version), version));
+  }
+
+  /** A change that could not be written (a full disk) has not happened. */
+  private async kept(version: Version, written: Promise<void>): Promise<void> {
+    try {
+      await written;
+    } catch (err) {
+      const index = this.index(version.bucket);
+      index.remove(version);
+      const onDisk = this.versions.get(idOf(version));
+      if (onDisk) index.add(onDisk);
+      throw err;
+    }
   }
 
   private stamp(
