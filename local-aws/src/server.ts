@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { pipeline } from 'node:stream/promises';
 import { authenticate } from './auth/authenticate.ts';
+import { chunkVerifier } from './auth/chunk-signature.ts';
 import type { Credential, KeyStore } from './auth/key-store.ts';
 import { readClaim, type SignatureClaim } from './auth/sigv4.ts';
 import type { FaultEngine } from './faults/faults.ts';
@@ -18,9 +19,10 @@ import {
 } from './wire/dispatch.ts';
 import { awsError } from './wire/errors.ts';
 import type { Call, Service } from './wire/handlers.ts';
-import { readRequest } from './wire/incoming.ts';
+import { readRequest, type IncomingRequest } from './wire/incoming.ts';
 import type { WireError, WireRequest, WireResponse } from './wire/protocol.ts';
 import { isStream } from './wire/rest-bindings.ts';
+import { isS3Host, withBucketInPath } from './wire/virtual-host.ts';
 
 export interface ServerParts {
   readonly services: readonly Service[];
@@ -75,6 +77,7 @@ class Exchange {
     let call: Call | undefined;
     try {
       const request = this.withContinue(readRequest(this.message));
+      if (isForS3(request)) endpoint = this.endpoints.get('s3'); // who has no signature hears S3's words
       const claim = this.claim(request);
       endpoint = this.endpoints.get(claim.service);
       if (!endpoint)
@@ -97,7 +100,8 @@ class Exchange {
         this.parts.keys,
         now,
       );
-      const asked = claim.expiresSeconds === undefined ? request : withHoistedHeaders(request);
+      if (isHmac(request)) request.verifyChunksWith(chunkVerifier(claim, credential.secretAccessKey));
+      const asked = asSeenByService(request, claim);
       const found = await findOperation(endpoint, asked);
       call = this.call(claim, credential, found.operation.name);
       const input = await readInput(endpoint, found, asked);
@@ -122,7 +126,7 @@ class Exchange {
 
   private claim(request: WireRequest): SignatureClaim {
     const host = request.headers['host'] ?? '';
-    if (!LOOPBACK_HOST.test(host)) {
+    if (!LOOPBACK_HOST.test(host) && !isS3Host(host)) {
       throw awsError({
         code: 'AccessDenied',
         status: 403,
@@ -130,6 +134,7 @@ class Exchange {
       });
     }
     const claim = readClaim(request);
+    if (!claim && isForS3(request)) throw anonymous(request);
     if (!claim)
       throw awsError({
         code: 'MissingAuthenticationToken',
@@ -169,7 +174,7 @@ class Exchange {
   }
 
   /** The body is asked for only when somebody starts to read it. */
-  private withContinue<R extends WireRequest & { whole: () => Promise<Buffer> }>(request: R): R {
+  private withContinue(request: IncomingRequest): IncomingRequest {
     if (request.headers['expect']?.toLowerCase() !== '100-continue') return request;
     let asked = false;
     const ask = (): void => {
@@ -263,6 +268,39 @@ class Exchange {
       ...(error && error.message !== '' ? { detail: error.message } : {}),
     });
   }
+}
+
+/** S3 is what is asked without a signature, unless the request has the form of another service's. */
+function isForS3({ method, headers }: WireRequest): boolean {
+  if (headers['x-amz-target'] !== undefined || headers['authorization'] !== undefined) return false;
+  return method !== 'POST' || (headers['content-type'] ?? '').startsWith('multipart/form-data');
+}
+
+/** Nothing is public here, browsers' forms are not taken, and no bucket has rules for other origins. */
+function anonymous({ method }: WireRequest): Error {
+  if (method === 'POST')
+    return awsError({
+      code: 'NotImplemented',
+      status: 501,
+      message: 'local-aws does not implement s3: uploads from HTML forms (POST policy). Nothing was done.',
+    });
+  if (method === 'OPTIONS')
+    return awsError({
+      code: 'AccessForbidden',
+      status: 403,
+      message: 'CORSResponse: CORS is not enabled for this bucket.',
+    });
+  return awsError({ code: 'AccessDenied', status: 403, message: 'Access Denied' });
+}
+
+function isHmac({ headers }: WireRequest): boolean {
+  return (headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-AWS4-HMAC-SHA256-');
+}
+
+/** Signatures are over the request as it came; services see it without what a URL or a host name hides. */
+function asSeenByService<R extends WireRequest>(request: R, claim: SignatureClaim): R {
+  const plain = claim.expiresSeconds === undefined ? request : withHoistedHeaders(request);
+  return claim.service === 's3' ? withBucketInPath(plain) : plain;
 }
 
 /** Presigning moves `x-amz-…` headers into the query; they mean the same there. */

@@ -45,7 +45,11 @@ test('a request signed twenty minutes ago is refused', async () => {
 test('a request without any signature is refused', async () => {
   const response = await fetch(`${lab.aws.endpoint}/some-bucket/key`);
   expect(response.status).toBe(403);
-  expect(response.headers.get('x-amzn-errortype')).toBe('MissingAuthenticationToken');
+  expect(await response.text()).toContain('<Code>AccessDenied</Code>');
+  const form = { method: 'POST', body: new URLSearchParams({ Action: 'GetCallerIdentity' }) };
+  const query = await fetch(lab.aws.endpoint, form);
+  expect(query.status).toBe(403);
+  expect(query.headers.get('x-amzn-errortype')).toBe('MissingAuthenticationToken');
 });
 
 test('a host that is not loopback is refused, whoever asks', async () => {
@@ -132,7 +136,7 @@ test('a document that was changed on its way is refused', async () => {
     }),
   );
   const statement = {
-    Effect: 'Allow',
+    Effect: 'Deny',
     Principal: '*',
     Action: 's3:GetObject',
     Resource: 'arn:aws:s3:::changed-on-the-way/a',

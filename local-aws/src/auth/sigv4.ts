@@ -36,6 +36,11 @@ export function readClaim({ headers, query }: SignedRequest): SignatureClaim | u
 }
 
 function fromHeader(authorization: string, headers: Readonly<Record<string, string>>): SignatureClaim {
+  if (authorization.startsWith('AWS ')) {
+    const message =
+      'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.';
+    throw awsError({ code: 'InvalidRequest', status: 400, message });
+  }
   const match =
     /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)$/.exec(
       authorization,
@@ -62,17 +67,14 @@ function fromUrl(parameters: ReadonlyMap<string, string>): SignatureClaim {
   const signedHeaders = parameters.get('X-Amz-SignedHeaders');
   const signedAt = parameters.get('X-Amz-Date');
   const expiresSeconds = Number(parameters.get('X-Amz-Expires'));
-  if (
-    !scope ||
-    !signature ||
-    !signedHeaders ||
-    !signedAt ||
-    !(expiresSeconds > 0 && expiresSeconds <= 604_800)
-  ) {
-    throw incomplete(
-      'The presigned URL lacks a part of its signature, or X-Amz-Expires is not between 1 and 604800.',
+  if (!scope || !signature || !signedHeaders || !signedAt || !parameters.has('X-Amz-Expires'))
+    throw wrongQuery(
+      'Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.',
     );
-  }
+  if (!Number.isInteger(expiresSeconds)) throw wrongQuery('X-Amz-Expires should be a number');
+  if (expiresSeconds < 0) throw wrongQuery('X-Amz-Expires must be non-negative');
+  if (expiresSeconds > 604_800)
+    throw wrongQuery('X-Amz-Expires must be less than a week (in seconds) that is 604800');
   const sessionToken = parameters.get('X-Amz-Security-Token');
   return {
     ...scope,
@@ -93,6 +95,10 @@ function readScope(
   return { accessKeyId, date, region, service };
 }
 
+function wrongQuery(message: string): Error {
+  return awsError({ code: 'AuthorizationQueryParametersError', status: 400, message });
+}
+
 function incomplete(message: string): Error {
   return awsError({ code: 'IncompleteSignature', status: 400, message });
 }
@@ -110,6 +116,7 @@ export function verifySignature(
   realNow: Date,
 ): void {
   checkTime(claim, realNow);
+  checkSignedHeaders(request, claim);
   const canonical = canonicalRequest(request, claim, payloadHash);
   const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
   const toSign = [
@@ -118,9 +125,7 @@ export function verifySignature(
     scope,
     createHash('sha256').update(canonical).digest('hex'),
   ].join('\n');
-  const dateKey = hmac(`AWS4${secret}`, claim.date);
-  const signingKey = hmac(hmac(hmac(dateKey, claim.region), claim.service), 'aws4_request');
-  const expected = createHmac('sha256', signingKey).update(toSign).digest();
+  const expected = createHmac('sha256', signingKey(secret, claim)).update(toSign).digest();
   const given = Buffer.from(claim.signature, 'hex');
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     const message =
@@ -133,12 +138,36 @@ function checkTime(claim: SignatureClaim, realNow: Date): void {
   const signedAt = parseBasic(claim.signedAt);
   if (claim.expiresSeconds !== undefined) {
     if (realNow.getTime() > signedAt + claim.expiresSeconds * 1000) {
-      throw awsError({ code: 'AccessDenied', status: 403, message: 'Request has expired' });
+      throw awsError({
+        code: 'AccessDenied',
+        status: 403,
+        message: 'Request has expired',
+        details: {
+          'X-Amz-Expires': String(claim.expiresSeconds),
+          Expires: new Date(signedAt + claim.expiresSeconds * 1000).toISOString(),
+          ServerTime: realNow.toISOString(),
+        },
+      });
     }
     if (signedAt - realNow.getTime() > MAX_SKEW_MS) throw skewed(claim, realNow);
     return;
   }
   if (Math.abs(realNow.getTime() - signedAt) > MAX_SKEW_MS) throw skewed(claim, realNow);
+}
+
+/** S3 does not let anybody add `x-amz-…` headers to what was signed. */
+function checkSignedHeaders({ headers }: SignedRequest, { service, signedHeaders }: SignatureClaim): void {
+  if (service !== 's3') return;
+  const unsigned = Object.keys(headers).filter(
+    (name) => name.startsWith('x-amz-') && !signedHeaders.includes(name),
+  );
+  if (unsigned.length === 0) return;
+  throw awsError({
+    code: 'AccessDenied',
+    status: 403,
+    message: 'There were headers present in the request which were not signed',
+    details: { HeadersNotSigned: unsigned.join(', ') },
+  });
 }
 
 function skewed(claim: SignatureClaim, realNow: Date): Error {
@@ -192,6 +221,10 @@ export function encode(text: string): string {
     /[!'()*]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+export function signingKey(secret: string, { date, region, service }: SignatureClaim): Buffer {
+  return hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), 'aws4_request');
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {

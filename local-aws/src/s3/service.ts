@@ -10,6 +10,7 @@ import { attributesHandlers } from './attributes-handlers.ts';
 import { bucketHandlers } from './bucket-handlers.ts';
 import { copyHandlers } from './copy-handlers.ts';
 import { deleteHandlers } from './delete-handlers.ts';
+import { checkDocument } from './document-check.ts';
 import { encryptionHandlers } from './encryption-handlers.ts';
 import { lifecycleHandlers } from './lifecycle-handlers.ts';
 import { LifecycleSweep } from './lifecycle-sweep.ts';
@@ -42,7 +43,11 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
     uploads: platform.table<UploadRecord>('s3/uploads'),
     parts: platform.table<PartRecord>('s3/parts'),
   };
-  const store = new S3Store(tables, createBlobStore(join(platform.stateDir, 's3', 'blobs'), platform.faults), platform.clock);
+  const store = new S3Store(
+    tables,
+    createBlobStore(join(platform.stateDir, 's3', 'blobs'), platform.faults),
+    platform.clock,
+  );
   await store.recover();
   const parts: S3Parts = { store, clock: platform.clock, keys: platform.keys, authorizer };
   const access = new S3Access(parts);
@@ -71,5 +76,10 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
     ...partHandlers(parts, access),
     ...uploadListingHandlers(parts, access),
   };
-  return { ...defineService({ name: 's3', module: S3, handlers: operations }), operations, store };
+  return {
+    ...defineService({ name: 's3', module: S3, handlers: operations }),
+    checkDocument,
+    operations,
+    store,
+  };
 }

@@ -68,6 +68,7 @@ export async function findOperation(endpoint: Endpoint, request: WireRequest): P
   const name = await endpoint.protocol.route(request);
   const operation = name === undefined ? undefined : endpoint.operations.get(name);
   if (!operation) {
+    if (service.name === 's3') throw methodNotAllowed(request.method);
     const what = name ?? `${request.method} ${request.path}`;
     throw new AwsError({
       code: 'UnknownOperationException',
@@ -81,12 +82,24 @@ export async function findOperation(endpoint: Endpoint, request: WireRequest): P
 }
 
 /** The call's parameters; a body that is a stream is not read yet. */
-export function readInput(
+export async function readInput(
   endpoint: Endpoint,
   { operation }: Invocation,
   request: WireRequest,
 ): Promise<object> {
+  await endpoint.service.checkDocument?.(request, operation);
   return endpoint.protocol.parse(operation, request);
+}
+
+function methodNotAllowed(method: string): AwsError {
+  const message = 'The specified method is not allowed against this resource.';
+  return new AwsError({
+    code: 'MethodNotAllowed',
+    status: 405,
+    message,
+    details: { Method: method },
+    service: 's3',
+  });
 }
 
 export async function invoke(

@@ -3,6 +3,9 @@
  * What is not in the table answers 501 NotImplemented, loudly.
  */
 
+import type { WireRequest } from './protocol.ts';
+import type { Operation } from './schema.ts';
+
 /** Who calls, and where. The account comes from the access key, the region from the signature's scope. */
 export interface Call {
   readonly accountId: string;
@@ -59,6 +62,8 @@ export interface Service {
   readonly name: string;
   readonly module: object;
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
+  /** Digests that came with a request document, where the service has any. Throws the service's own refusal. */
+  readonly checkDocument?: ((request: WireRequest, operation: Operation) => Promise<void>) | undefined;
   /** Ends what the service started (servers, timers). Called once, at close. */
   readonly close?: (() => Promise<void>) | undefined;
 }

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Transform, type Readable } from 'node:stream';
+import type { ChunkVerifier } from '../auth/chunk-signature.ts';
 import { AwsChunkedDecoder, incompleteBody } from './aws-chunked.ts';
 import { awsError, notImplemented } from './errors.ts';
 import type { WireRequest } from './protocol.ts';
 
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
-const SIGNED_CHUNKS = /^STREAMING-AWS4-/;
+/** Whether each chunk of the body has a signature of its own. */
+export function isSignedInChunks(headers: Readonly<Record<string, string>>): boolean {
+  return (headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-AWS4-');
+}
 
 /** Trailers of a streamed body are known when the stream has ended. */
 const trailersOf = new WeakMap<Readable, AwsChunkedDecoder>();
@@ -22,14 +26,19 @@ export function announcedTrailer(stream: Readable): string | undefined {
 }
 
 /** Sees a node request as the protocols want it. The body is read once, as a whole or as a stream. */
-export function readRequest(
-  message: IncomingMessage,
-): WireRequest & { readonly whole: () => Promise<Buffer> } {
+export interface IncomingRequest extends WireRequest {
+  readonly whole: () => Promise<Buffer>;
+  /** For bodies whose chunks are signed, before they are read. */
+  readonly verifyChunksWith: (verifier: ChunkVerifier) => void;
+}
+
+export function readRequest(message: IncomingMessage): IncomingRequest {
   const url = message.url ?? '/';
   const mark = url.indexOf('?');
   const headers = headersOf(message);
   let whole: Promise<Buffer> | undefined;
   let decoded: Promise<Buffer> | undefined;
+  let verifier: ChunkVerifier | undefined;
   const request = {
     method: message.method ?? 'GET',
     path: mark === -1 ? url : url.slice(0, mark),
@@ -38,7 +47,10 @@ export function readRequest(
     whole: () => (whole ??= collect(message)),
     // As a stream, so that its digest is compared with the signed one; unless it was read for the signature already.
     body: () => (decoded ??= whole ?? collect(request.stream())),
-    stream: () => decodeStream(message, headers),
+    stream: () => decodeStream(message, headers, verifier),
+    verifyChunksWith: (given: ChunkVerifier) => {
+      verifier = given;
+    },
   };
   return request;
 }
@@ -71,10 +83,6 @@ function unescape(text: string): string {
   }
 }
 
-function isChunked(headers: Readonly<Record<string, string>>): boolean {
-  return (headers['content-encoding'] ?? '').split(',').some((part) => part.trim() === 'aws-chunked');
-}
-
 async function collect(stream: Readable): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -92,10 +100,24 @@ async function collect(stream: Readable): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function decodeStream(message: IncomingMessage, headers: Readonly<Record<string, string>>): Readable {
+function decodeStream(
+  message: IncomingMessage,
+  headers: Readonly<Record<string, string>>,
+  verifier: ChunkVerifier | undefined,
+): Readable {
   const announced = headers['x-amz-content-sha256'] ?? '';
-  if (SIGNED_CHUNKS.test(announced)) throw notImplemented('s3', `bodies with signed chunks (${announced})`);
-  const decoder = isChunked(headers) ? new AwsChunkedDecoder() : undefined;
+  const encodings = (headers['content-encoding'] ?? '').split(',').map((part) => part.trim());
+  const isChunked = announced.startsWith('STREAMING-') || encodings.includes('aws-chunked');
+  if (isSignedInChunks(headers) && !verifier)
+    throw notImplemented('s3', `bodies with chunks that are signed like this (${announced})`);
+  const decoder = isChunked ? new AwsChunkedDecoder(verifier) : undefined;
+  if (!decoder && headers['content-length'] === undefined && headers['transfer-encoding'] !== undefined)
+    throw awsError({
+      code: 'NotImplemented',
+      status: 501,
+      message: 'A header you provided implies functionality that is not implemented',
+      details: { Header: 'Transfer-Encoding' },
+    });
   const decodedLength = headers['x-amz-decoded-content-length'];
   const expectedLength = decodedLength ?? (decoder ? undefined : headers['content-length']);
   const checker = new BodyCheck(

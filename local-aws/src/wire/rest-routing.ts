@@ -1,3 +1,4 @@
+import { awsError } from './errors.ts';
 import { requiredMembers, segmentsOf, type HttpBinding, type Operation } from './schema.ts';
 import type { WireRequest } from './protocol.ts';
 
@@ -46,7 +47,7 @@ function splitBucket(path: string): { bucket: string | undefined; rest: string }
   const slash = trimmed.indexOf('/');
   const bucket = slash === -1 ? trimmed : trimmed.slice(0, slash);
   return {
-    bucket: bucket === '' ? undefined : decodeURIComponent(bucket),
+    bucket: bucket === '' ? undefined : decoded(bucket),
     rest: slash === -1 ? '/' : trimmed.slice(slash),
   };
 }
@@ -69,7 +70,7 @@ function matchPath(http: HttpBinding, path: string): Map<string, string> | undef
     const parts = path.replace(/^\//, '').split('/');
     if (parts.length <= fixed || parts.join('/') === '') return undefined;
     if (!matchSegments(http.segments.slice(0, -1), parts.slice(0, fixed), labels)) return undefined;
-    labels.set(greedy, decodeURIComponent(parts.slice(fixed).join('/')));
+    labels.set(greedy, decoded(parts.slice(fixed).join('/')));
     return labels;
   }
   const parts = segmentsOf(path);
@@ -86,7 +87,7 @@ function matchSegments(
   return template.every((segment, index) => {
     const part = parts[index] ?? '';
     if (!segment.startsWith('{')) return segment === part;
-    labels.set(segment.slice(1, -1), decodeURIComponent(part));
+    labels.set(segment.slice(1, -1), decoded(part));
     return part !== '';
   });
 }
@@ -108,4 +109,12 @@ function requiredPresent(
     if (httpHeader !== undefined || httpQuery !== undefined) present += 1;
   }
   return present;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw awsError({ code: 'InvalidURI', status: 400, message: "Couldn't parse the specified URI." });
+  }
 }
