@@ -16,6 +16,7 @@ export interface ClusterRecord extends Place {
   readonly fenced: boolean;
   /** One for all endpoints, where there are addresses to tell them apart. */
   readonly port: number;
+  readonly askedAt: string;
   /** When the storage was there. */
   readonly createdAt?: string | undefined;
   readonly encrypted: boolean;
@@ -62,6 +63,7 @@ export type ClusterWork =
   | { readonly kind: 'clone'; readonly key: string }
   /** `to` is a `DbiResourceId`. */
   | { readonly kind: 'failover'; readonly to: string }
+  | { readonly kind: 'reset-master' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'start' }
   | { readonly kind: 'delete'; readonly finalSnapshotId?: string | undefined };

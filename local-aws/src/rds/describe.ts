@@ -1,4 +1,5 @@
 import type { DBInstance, DBSnapshot, DBSubnetGroup } from '@aws-sdk/client-rds';
+import { memberFields } from './cluster-describe.ts';
 import { rdsArn } from './names.ts';
 import type { InstanceRecord, SnapshotRecord, SubnetGroupRecord } from './records.ts';
 import { arnOf } from './snapshots.ts';
@@ -90,6 +91,7 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
         KmsKeyId: record.masterSecret.kmsKeyArn,
       },
     }),
+    ...memberFields(store, record),
   };
 }
 

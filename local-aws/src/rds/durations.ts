@@ -3,6 +3,9 @@ export const TYPICAL = {
   createInstance: 600,
   backingUp: 30,
   restoreInstance: 600,
+  /** Until all blocks of a restored instance are there. */
+  loadBlocks: 1800,
+  optimizeStorage: 600,
   deleteInstance: 240,
   rebootInstance: 60,
   stopInstance: 120,
@@ -22,4 +25,6 @@ export const TYPICAL = {
   deleteCluster: 240,
   createMember: 420,
   failover: 30,
+  exportStarting: 1500,
+  export: 300,
 } as const;

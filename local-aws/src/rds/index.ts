@@ -7,7 +7,8 @@ import type { Platform } from '../platform.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
 import { automatedBackupHandlers } from './automated-backup-handlers.ts';
 import { AutomatedBackups } from './automated-backups.ts';
-import type { RdsContext } from './context.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import { allClusterHandlers, resumeClusters, withClusters } from './cluster-service.ts';
 import { Fleet } from './fleet.ts';
 import { groupHandlers } from './group-handlers.ts';
 import { informationHandlers } from './information-handlers.ts';
@@ -26,7 +27,7 @@ import { tagHandlers } from './tag-handlers.ts';
 export interface Rds {
   readonly service: Service;
   /** For AWS Backup, which works through RDS as in AWS. */
-  readonly context: RdsContext;
+  readonly context: ClusterContext;
   /** PEM bundle that clients of the databases trust, as RDS's global bundle. */
   readonly caBundle: string;
 }
@@ -46,8 +47,8 @@ export async function createRds(
   const fleet = new Fleet(store, host);
   const snapshots = new Snapshots(store, fleet);
   const backups = new AutomatedBackups(store, fleet, snapshots);
-  const context: RdsContext = { platform, store, fleet, snapshots, backups };
-  const handlers: Handlers<typeof RDS> = {
+  const context = withClusters({ platform, store, fleet, snapshots, backups });
+  const instances: Handlers<typeof RDS> = {
     ...instanceHandlers(context),
     ...modifyHandler(context),
     ...automatedBackupHandlers(context),
@@ -59,12 +60,14 @@ export async function createRds(
     ...logHandlers(context),
     ...tagHandlers(context),
   };
+  const handlers = { ...instances, ...allClusterHandlers(context, instances) };
   guardNetworks(context);
   registerQuotas(platform, store);
   store.emptyTrash();
   await snapshots.resume();
   await backups.resume();
   await fleet.resume();
+  await resumeClusters(context);
   platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
   platform.clock.onTick('rds: dead servers', () => fleet.restartDead());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
@@ -73,34 +76,42 @@ export async function createRds(
   platform.admin.status('databases', () => databases(context));
   const close = async () => {
     await backups.close();
-    await fleet.close();
+    await Promise.all([fleet.close(), context.clusters.close()]);
   };
   const service = defineService({ name: 'rds', module: RDS, handlers, close });
   return { service, context, caBundle };
 }
 
-function runningDatabases({ store, fleet }: RdsContext): ReturnType<Databases> {
+function runningDatabases({ store, fleet, clusters }: ClusterContext): ReturnType<Databases> {
   return [...store.instances.entries()].flatMap(([key, record]) => {
-    const pid = fleet.server(key)?.pid;
+    const pid = (fleet.server(key) ?? clusters.servers.ofMember(record))?.pid;
     return pid === undefined ? [] : [{ id: record.id, arn: rdsArn(record, 'db', record.id), pid }];
   });
 }
 
 /** What people want to know of the instances, here and nowhere in AWS: whether networks are really fenced. */
-function databases({ store, fleet }: RdsContext): unknown {
-  return [...store.instances.entries()].map(([key, { status, address, port, fenced }]) => ({
-    ...{ instance: key, status, address, port, fenced, pid: fleet.server(key)?.pid ?? null },
-    admits: fleet.server(key)?.admits ?? [],
-  }));
+function databases({ store, fleet, clusters }: ClusterContext): unknown {
+  return [...store.instances.entries()].map(([key, record]) => {
+    const { status, address, port, fenced } = record;
+    const server = fleet.server(key) ?? clusters.servers.ofMember(record);
+    return {
+      ...{ instance: key, status, address, port, fenced, pid: server?.pid ?? null },
+      admits: server?.admits ?? [],
+    };
+  });
 }
 
 /** EC2 must not delete a group, subnet or VPC that a database uses. */
-function guardNetworks({ platform, store }: RdsContext): void {
+function guardNetworks({ platform, store }: ClusterContext): void {
   platform.networks.addDependency((id) => {
     const instance = [...store.instances.values()].find(
       ({ vpcId, securityGroupIds }) => vpcId === id || securityGroupIds.includes(id),
     );
     if (instance) return `DB instance ${instance.id}`;
+    const cluster = [...store.clusters.values()].find(
+      ({ vpcId, securityGroupIds }) => vpcId === id || securityGroupIds.includes(id),
+    );
+    if (cluster) return `DB cluster ${cluster.id}`;
     const group = [...store.subnetGroups.values()].find(
       ({ vpcId, subnetIds }) => vpcId === id || subnetIds.includes(id),
     );

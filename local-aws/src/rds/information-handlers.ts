@@ -2,13 +2,24 @@ import type * as RDS from '@aws-sdk/client-rds';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { majorOf, PARAMETER_GROUP } from './describe.ts';
+import { majorOf } from './describe.ts';
 import { invalidCombination } from './faults.ts';
 import { usage } from './limits.ts';
 import { rdsArn } from './names.ts';
 import { byKey, page } from './paging.ts';
 
-const CLASSES = ['db.t4g.micro', 'db.t4g.small', 'db.t4g.medium', 'db.m7g.large', 'db.r7g.large'];
+const ENGINES = {
+  postgres: {
+    ...{ description: 'PostgreSQL', family: 'postgres' },
+    classes: ['db.t4g.micro', 'db.t4g.small', 'db.t4g.medium', 'db.m7g.large', 'db.r7g.large'],
+    storage: { StorageType: 'gp3', MinStorageSize: 20, MaxStorageSize: 65_536, MultiAZCapable: true },
+  },
+  'aurora-postgresql': {
+    ...{ description: 'Aurora PostgreSQL', family: 'aurora-postgresql' },
+    classes: ['db.serverless', 'db.t4g.medium', 'db.t4g.large', 'db.r7g.large', 'db.r8g.large'],
+    storage: { StorageType: 'aurora', MultiAZCapable: false },
+  },
+} as const;
 const DEFAULT_EVENT_MINUTES = 60;
 const ARN_KINDS = {
   'db-instance': 'db',
@@ -67,42 +78,32 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
       platform.authorize(call, 'rds:DescribeDBEngineVersions', '*');
       const major = majorOf(version);
       const asked = input.EngineVersion;
-      const listed =
-        (input.Engine ?? 'postgres') === 'postgres' &&
-        (asked === undefined || asked === version || asked === major);
-      const one = {
-        ...{ Engine: 'postgres', EngineVersion: version, MajorEngineVersion: major, Status: 'available' },
-        DBParameterGroupFamily: PARAMETER_GROUP(major).replace('default.', ''),
-        DBEngineDescription: 'PostgreSQL',
-        DBEngineVersionDescription: `PostgreSQL ${version}`,
+      const listed = asked === undefined || asked === version || asked === major;
+      const versions = Object.entries(ENGINES).map(([Engine, { description, family }]) => ({
+        ...{ Engine, EngineVersion: version, MajorEngineVersion: major, Status: 'available' },
+        DBParameterGroupFamily: `${family}${major}`,
+        DBEngineDescription: description,
+        DBEngineVersionDescription: `${description} ${version}`,
         ValidUpgradeTarget: [],
+        SupportedEngineModes: ['provisioned'],
         SupportedCACertificateIdentifiers: ['rds-ca-rsa2048-g1'],
-      };
-      return { DBEngineVersions: listed ? [one] : [] };
+      }));
+      const wanted = ({ Engine }: { Engine: string }) =>
+        input.Engine === undefined || input.Engine === Engine;
+      return { DBEngineVersions: listed ? versions.filter(wanted) : [] };
     },
 
     async DescribeOrderableDBInstanceOptions(input, call) {
       platform.authorize(call, 'rds:DescribeOrderableDBInstanceOptions', '*');
-      const listed =
-        input.Engine === 'postgres' && (input.EngineVersion === undefined || input.EngineVersion === version);
-      const classes = CLASSES.filter(
+      const engine = Object.entries(ENGINES).find(([name]) => name === input.Engine)?.[1];
+      const listed = input.EngineVersion === undefined || input.EngineVersion === version;
+      const classes = (listed ? (engine?.classes ?? []) : []).filter(
         (name) => input.DBInstanceClass === undefined || input.DBInstanceClass === name,
       );
-      const options = (listed ? classes : []).map((DBInstanceClass) => ({
-        ...{
-          Engine: 'postgres',
-          EngineVersion: version,
-          DBInstanceClass,
-          LicenseModel: 'postgresql-license',
-          Vpc: true,
-        },
-        ...{
-          StorageType: 'gp3',
-          SupportsStorageEncryption: true,
-          MultiAZCapable: true,
-          ReadReplicaCapable: false,
-        },
-        ...{ MinStorageSize: 20, MaxStorageSize: 65_536, SupportsIAMDatabaseAuthentication: true },
+      const options = classes.map((DBInstanceClass) => ({
+        ...{ Engine: input.Engine, EngineVersion: version, DBInstanceClass, Vpc: true },
+        ...{ LicenseModel: 'postgresql-license', SupportsStorageEncryption: true, ReadReplicaCapable: false },
+        ...{ SupportsIAMDatabaseAuthentication: true, ...engine?.storage },
         AvailabilityZones: ['a', 'b'].map((zone) => ({ Name: `${call.region}${zone}` })),
       }));
       return { OrderableDBInstanceOptions: options };

@@ -5,6 +5,7 @@ import {
   StorageQuotaExceededFault,
 } from '@aws-sdk/client-rds';
 import type { Place } from '../platform.ts';
+import { clustersUsed } from './cluster-limits.ts';
 import { fault } from './faults.ts';
 import { quota, type QuotaName } from './quotas.ts';
 import type { RdsStore } from './store.ts';
@@ -26,6 +27,7 @@ function used(store: RdsStore, place: Place): Partial<Record<QuotaName, number>>
     DBSubnetGroups: here(store.subnetGroups.values(), place).filter(({ name }) => name !== 'default').length,
     DBParameterGroups: here(store.parameterGroups.values(), place).length,
     OptionGroups: here(store.optionGroups.values(), place).length,
+    ...clustersUsed(store, place),
   };
 }
 

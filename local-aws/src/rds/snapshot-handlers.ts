@@ -36,9 +36,8 @@ export function snapshotHandlers(context: RdsContext): Handlers<typeof RDS> {
       platform.authorize(call, action, rdsArn(call, 'snapshot', id), tagContext(given));
       if (!instance) throw fault(RDS.DBInstanceNotFoundFault, `DBInstance ${instanceId} not found.`);
       if (instance.member)
-        throw fault(
-          RDS.InvalidDBInstanceStateFault,
-          `${instanceId} is a member of the DB cluster ${instance.member.clusterId}: take a cluster snapshot instead.`,
+        throw invalidValue(
+          'The specified instance is a member of a cluster and a snapshot cannot be created directly. Please use the CreateDBClusterSnapshot API instead.',
         );
       requireNewSnapshotName(store, call, id);
       requireRoomForManualSnapshot(store, call);

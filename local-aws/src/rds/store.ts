@@ -193,7 +193,7 @@ export class RdsStore {
 
   /** Folders of instances, clusters or snapshots, in any account and region, that no record knows. */
   async strays(
-    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots' | 'archives',
+    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots' | 'archives' | 'exports',
     known: readonly string[],
   ): Promise<string[]> {
     const accounts = join(this.platform.stateDir, 'accounts');

@@ -11,7 +11,7 @@ interface Tagged {
   readonly put: (tags: readonly Tag[]) => Promise<void>;
 }
 
-/** Tags by ARN, on instances, snapshots, subnet groups and parameter groups. */
+/** Tags by ARN, on instances, clusters, the snapshots of both, subnet groups and parameter groups. */
 export function tagHandlers({ platform, store }: RdsContext): Handlers<typeof RDS> {
   return {
     async AddTagsToResource(input, call) {
@@ -67,6 +67,35 @@ export function tagHandlers({ platform, store }: RdsContext): Handlers<typeof RD
           put: async (tags) => {
             await store.patchSnapshot(key, { tags });
           },
+        };
+      }
+      case 'cluster': {
+        const record = store.clusters.get(key);
+        if (!record) throw fault(RDS.DBClusterNotFoundFault, `DBCluster ${parsed.id} not found.`);
+        return {
+          tags: record.tags,
+          put: async (tags) => {
+            await store.patchCluster(key, { tags });
+          },
+        };
+      }
+      case 'cluster-snapshot': {
+        const record = store.clusterSnapshots.get(key);
+        if (!record)
+          throw fault(RDS.DBClusterSnapshotNotFoundFault, `DBClusterSnapshot not found: ${parsed.id}`);
+        return {
+          tags: record.tags,
+          put: async (tags) => {
+            await store.patchClusterSnapshot(key, { tags });
+          },
+        };
+      }
+      case 'cluster-pg': {
+        const record = store.clusterParameterGroups.get(key);
+        if (!record) throw invalidValue(`DBClusterParameterGroup not found: ${parsed.id}`);
+        return {
+          tags: record.tags,
+          put: (tags) => store.clusterParameterGroups.put(key, { ...record, tags }),
         };
       }
       case 'subgrp': {

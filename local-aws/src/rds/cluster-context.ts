@@ -1,0 +1,9 @@
+import type { Clusters } from './cluster-fleet.ts';
+import type { ClusterSnapshots } from './cluster-snapshots.ts';
+import type { RdsContext } from './context.ts';
+
+/** What the handlers of clusters work with. */
+export interface ClusterContext extends RdsContext {
+  readonly clusters: Clusters;
+  readonly clusterSnapshots: ClusterSnapshots;
+}

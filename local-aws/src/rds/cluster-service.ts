@@ -1,0 +1,44 @@
+import type * as RDS from '@aws-sdk/client-rds';
+import type { Handlers } from '../wire/handlers.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import { Clusters } from './cluster-fleet.ts';
+import { clusterGroupHandlers } from './cluster-group-handlers.ts';
+import { clusterHandlers } from './cluster-handlers.ts';
+import { memberHandlers } from './cluster-member-handlers.ts';
+import { clusterModifyHandler } from './cluster-modify-handler.ts';
+import { clusterRestoreHandlers } from './cluster-restore.ts';
+import { clusterSnapshotHandlers } from './cluster-snapshot-handlers.ts';
+import { ClusterSnapshots } from './cluster-snapshots.ts';
+import type { RdsContext } from './context.ts';
+
+/** Adds what clusters need to what instances have. */
+export function withClusters(context: RdsContext): ClusterContext {
+  const clusters = new Clusters(context.store, context.fleet.host);
+  return { ...context, clusters, clusterSnapshots: new ClusterSnapshots(context.store, clusters) };
+}
+
+/** @param plain the handlers of instances; some do otherwise with members of clusters. */
+export function allClusterHandlers(
+  context: ClusterContext,
+  plain: Handlers<typeof RDS>,
+): Handlers<typeof RDS> {
+  return {
+    ...memberHandlers(context, plain),
+    ...clusterHandlers(context),
+    ...clusterModifyHandler(context),
+    ...clusterSnapshotHandlers(context),
+    ...clusterRestoreHandlers(context),
+    ...clusterGroupHandlers(context),
+  };
+}
+
+/** Brings clusters back after a start, and keeps an eye on their keys. */
+export async function resumeClusters({
+  platform,
+  clusters,
+  clusterSnapshots,
+}: ClusterContext): Promise<void> {
+  await clusterSnapshots.resume();
+  await clusters.resume();
+  platform.clock.onTick('rds: lost keys of clusters', () => clusters.shutWithoutKey());
+}
