@@ -167,6 +167,9 @@ test('a legal hold keeps a point past its date, names it, and lets it go when it
   expect(await list('held')).toEqual([kept.RecoveryPointArn]);
   await home.backup.cancelLegalHold({ LegalHoldId: LegalHoldId!, CancelDescription: 'over' });
   await eventually('expired at once', async () => ((await list('held')).length === 0 ? true : undefined));
+  await eventually('cancelled', async () =>
+    (await home.backup.getLegalHold({ LegalHoldId: LegalHoldId! })).Status === 'CANCELED' ? true : undefined,
+  );
   const { LegalHolds } = await home.backup.listLegalHolds({});
   expect(LegalHolds).toEqual([expect.objectContaining({ Title: 'inquiry 7', Status: 'CANCELED' })]);
 });

@@ -43,7 +43,7 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
         selection: selectionFrom(input.RecoveryPointSelection),
       };
       await Promise.all([store.holds.put(keyOf(call, hold.id), hold), ticket.keep(hold.id)]);
-      activate(hold);
+      settle(hold, 'CREATING', 'ACTIVE');
       return described(hold);
     },
 
@@ -67,7 +67,7 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
     async CancelLegalHold(input, call) {
       const hold = find(call, 'backup:CancelLegalHold', input.LegalHoldId);
       const cancelDescription = required(input.CancelDescription, 'CancelDescription');
-      if (hold.status === 'CANCELED')
+      if (hold.status === 'CANCELED' || hold.status === 'CANCELING')
         throw fault(Backup.InvalidResourceStateException, `Legal hold ${hold.id} is cancelled already.`);
       const cancelledAt = store.now();
       const retainRecordUntil =
@@ -76,12 +76,13 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
           : new Date(Date.parse(cancelledAt) + input.RetainRecordInDays * DAY_MS).toISOString();
       const changed: HoldRecord = {
         ...hold,
-        status: 'CANCELED',
+        status: 'CANCELING',
         cancelledAt,
         cancelDescription,
         retainRecordUntil,
       };
       await store.holds.put(keyOf(call, hold.id), changed);
+      settle(changed, 'CANCELING', 'CANCELED');
       return {};
     },
 
@@ -109,12 +110,11 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
     return hold;
   }
 
-  function activate(hold: HoldRecord): void {
+  function settle(hold: HoldRecord, from: HoldRecord['status'], to: HoldRecord['status']): void {
     platform.tasks.run(`backup: legal hold ${hold.id}`, async (signal) => {
       await platform.pace.take('backup.legalHold', { typicalSeconds: TYPICAL.legalHold, signal });
       const current = store.holds.get(keyOf(hold, hold.id));
-      if (current?.status === 'CREATING')
-        await store.holds.put(keyOf(hold, hold.id), { ...current, status: 'ACTIVE' });
+      if (current?.status === from) await store.holds.put(keyOf(hold, hold.id), { ...current, status: to });
     });
   }
 }
@@ -129,9 +129,17 @@ function selectionFrom(given: Backup.RecoveryPointSelection | undefined): HoldSe
     ...(VaultNames && VaultNames.length > 0 && { vaultNames: VaultNames }),
     ...(ResourceIdentifiers &&
       ResourceIdentifiers.length > 0 && { resourceIdentifiers: ResourceIdentifiers }),
-    ...(DateRange && {
-      from: required(DateRange.FromDate, 'DateRange.FromDate').toISOString(),
-      to: required(DateRange.ToDate, 'DateRange.ToDate').toISOString(),
-    }),
+    ...(DateRange && rangeFrom(DateRange)),
   };
+}
+
+/** @throws InvalidParameterValueException */
+function rangeFrom({ FromDate, ToDate }: Backup.DateRange): Pick<HoldSelection, 'from' | 'to'> {
+  const from = required(FromDate, 'DateRange.FromDate').toISOString();
+  const to = required(ToDate, 'DateRange.ToDate').toISOString();
+  if (from <= to) return { from, to };
+  throw fault(
+    Backup.InvalidParameterValueException,
+    `The date range ends (${to}) before it begins (${from}).`,
+  );
 }

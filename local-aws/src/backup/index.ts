@@ -89,6 +89,8 @@ async function finishDeletions(context: BackupContext): Promise<void> {
   const { store } = context;
   for (const point of [...store.points.values()])
     if (point.status === 'DELETING') await deletePoint(context, point);
-  for (const [key, hold] of [...store.holds.entries()])
+  for (const [key, hold] of [...store.holds.entries()]) {
     if (hold.status === 'CREATING') await store.holds.put(key, { ...hold, status: 'ACTIVE' });
+    if (hold.status === 'CANCELING') await store.holds.put(key, { ...hold, status: 'CANCELED' });
+  }
 }

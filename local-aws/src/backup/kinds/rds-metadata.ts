@@ -2,6 +2,7 @@ import type { RestoreDBInstanceFromDBSnapshotCommandInput } from '@aws-sdk/clien
 import { majorOf, OPTION_GROUP } from '../../rds/describe.ts';
 import type { SnapshotRecord } from '../../rds/records.ts';
 import { JobFailure } from '../faults.ts';
+import { list, number, requireUnchanged, truth } from './metadata-values.ts';
 
 type Input = RestoreDBInstanceFromDBSnapshotCommandInput;
 
@@ -54,50 +55,21 @@ const NUMBERS = {
 /** Turns metadata into the call to RDS. @throws JobFailure for a missing, unknown or malformed key: the job fails, not the call. */
 export function restoreInput(metadata: Readonly<Record<string, string>>, snapshot: SnapshotRecord): Input {
   const input: Record<string, unknown> = { DBSnapshotIdentifier: snapshot.id };
-  for (const [key, value] of Object.entries(metadata)) {
-    if (key in TEXT || key === 'DBInstanceIdentifier') input[key] = value;
-    else if (key in TRUTH) input[key] = truth(key, value);
-    else if (key in NUMBERS) input[key] = number(key, value);
-    else if (key === 'VpcSecurityGroupIds') input[key] = list(key, value);
-    else requireUnchanged(key, value, snapshot);
-  }
-  if (metadata['DBInstanceIdentifier'] === undefined)
-    throw new JobFailure('Restore metadata lacks the required key DBInstanceIdentifier.');
-  return input as unknown as Input;
-}
-
-/** Settings that cannot be changed here; metadata that was read and passed back holds them, too. */
-function requireUnchanged(key: string, value: string, snapshot: SnapshotRecord): void {
-  const fixed: Readonly<Record<string, string | undefined>> = {
+  const fixed = {
     Engine: 'postgres',
     LicenseModel: 'postgresql-license',
     OptionGroupName: OPTION_GROUP(majorOf(snapshot.instance.engineVersion)),
     DBName: snapshot.instance.dbName ?? '',
     EngineVersion: snapshot.instance.engineVersion,
   };
-  if (!(key in fixed)) throw new JobFailure(`Restore metadata contains the unknown key ${key}.`);
-  if (value !== fixed[key])
-    throw new JobFailure(
-      `Restore metadata asks for ${key}=${value}; only ${fixed[key] ?? ''} is possible here.`,
-    );
-}
-
-function truth(key: string, value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw new JobFailure(`Restore metadata: ${key} must be "true" or "false", not "${value}".`);
-}
-
-function number(key: string, value: string): number {
-  if (/^\d+$/.test(value)) return Number(value);
-  throw new JobFailure(`Restore metadata: ${key} must be a number, not "${value}".`);
-}
-
-function list(key: string, value: string): string[] {
-  try {
-    const parsed: unknown = JSON.parse(value);
-    if (Array.isArray(parsed) && parsed.every((item) => typeof item === 'string')) return parsed;
-  } catch {
-    // said below, in the words of the metadata
+  for (const [key, value] of Object.entries(metadata)) {
+    if (key in TEXT || key === 'DBInstanceIdentifier') input[key] = value;
+    else if (key in TRUTH) input[key] = truth(key, value);
+    else if (key in NUMBERS) input[key] = number(key, value);
+    else if (key === 'VpcSecurityGroupIds') input[key] = list(key, value);
+    else requireUnchanged(key, value, fixed);
   }
-  throw new JobFailure(`Restore metadata: ${key} must be a JSON list of strings, not ${value}.`);
+  if (metadata['DBInstanceIdentifier'] === undefined)
+    throw new JobFailure('Restore metadata lacks the required key DBInstanceIdentifier.');
+  return input as unknown as Input;
 }

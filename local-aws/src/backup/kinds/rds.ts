@@ -9,6 +9,7 @@ import type { PointRecord, RestoreJobRecord } from '../records.ts';
 import { asJobFailure, toTagList, toTags } from './jobs.ts';
 import type { Resource, ResourceKind } from './kind.ts';
 import { metadataOf, restoreInput } from './rds-metadata.ts';
+import { snapshotLife } from './snapshot-life.ts';
 import { requireOutsideWindows } from './windows.ts';
 
 const READY = new Set(['available', 'storage-optimization']);
@@ -18,6 +19,7 @@ export function rdsKind(rds: RdsContext): ResourceKind {
   const { store, snapshots, platform } = rds;
   return {
     ...{ type: 'RDS', fullyManaged: false, copiesInOneStep: false, airGapped: false },
+    ...snapshotLife(snapshots, store.snapshots),
     owns: (arn) => parseRdsArn(arn)?.kind === 'db',
     find(arn) {
       const instance = instanceOf(arn);
@@ -60,22 +62,6 @@ export function rdsKind(rds: RdsContext): ResourceKind {
       await snapshots.copy(snapshotOf(source), {
         ...{ place, id: snapshotIdOf(copy), type: 'awsbackup', tags, kmsKeyArn },
       });
-    },
-
-    async settled({ snapshotKey }, signal) {
-      const snapshot = await snapshots.settled(snapshotKey, signal);
-      if (snapshot?.status === 'available') return { ok: true, bytes: snapshot.bytes };
-      const failure = snapshot?.failure ?? 'The snapshot was interrupted by an internal failure.';
-      return { ok: false, failure };
-    },
-
-    percent: (point) => store.snapshots.get(point.snapshotKey)?.percent,
-    holds: (point) => store.snapshots.get(point.snapshotKey)?.status === 'available',
-
-    async discard({ snapshotKey }) {
-      const underWay = ['creating', 'copying'].includes(store.snapshots.get(snapshotKey)?.status ?? '');
-      if (underWay) snapshots.remove(snapshotKey);
-      else await snapshots.removeNow(snapshotKey);
     },
 
     metadata: async (point) => metadataOf(snapshotOf(point)),
