@@ -6,6 +6,7 @@ import { createAuthorizer, type Authorizer } from './auth/authorize.ts';
 import { createKeyStore, type KeyStore } from './auth/key-store.ts';
 import { createOrganization } from './auth/organization.ts';
 import { createClock } from './clock/clock.ts';
+import { createTrail, type Trail, type TrailEntry } from './cloudtrail/trail.ts';
 import { createPace, type PaceSettings } from './clock/pace.ts';
 import { createNetworks, type Networks } from './ec2/networks.ts';
 import { createEvents } from './events.ts';
@@ -28,12 +29,15 @@ import { createTasks } from './tasks.ts';
 /** Everything below the services, and the books that only its own services open. */
 export interface Assembly {
   readonly platform: Platform;
+  /** Set once the server listens. */
+  readonly address: { endpoint: string };
   readonly admin: Admin;
   readonly faults: FaultEngine;
   readonly keyStore: KeyStore;
   readonly authorizer: Authorizer;
   readonly iam: IamContext;
   readonly sessionLimit: SessionLimit;
+  readonly trail: Trail;
   readonly ring: KeyRing;
   readonly secretStore: SecretStore;
   readonly networks: Networks;
@@ -104,6 +108,7 @@ export function assemble(
   clock.onTick('kms key deletion', () => ring.sweep(), 5000);
   clock.onTick('secret deletion', () => secretStore.sweep(), 5000);
 
+  const address = { endpoint: '' };
   const platform: Platform = {
     stateDir,
     clock,
@@ -120,16 +125,21 @@ export function assemble(
     events,
     admin,
     log,
+    endpoint: () => address.endpoint,
     accountIds: () => keyStore.accounts().map(({ id }) => id),
   };
   return {
     platform,
+    address,
     admin,
     faults: engine,
     keyStore,
     authorizer,
     iam,
     sessionLimit: createSessionLimit(keyStore, clock, admin),
+    trail: createTrail(journal<TrailEntry>('cloudtrail/history', { durable: false }), clock, (err) =>
+      log.error({ err }, 'the event history could not be written'),
+    ),
     ring,
     secretStore,
     networks,

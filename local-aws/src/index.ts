@@ -7,6 +7,7 @@ import { assemble, type Assembly } from './assemble.ts';
 import type { AccessKey, AccountSpec } from './auth/key-store.ts';
 import type { PaceSettings } from './clock/pace.ts';
 import { backupHook } from './faults/backup-hook.ts';
+import { cloudTrailService } from './cloudtrail/service.ts';
 import { ec2Service } from './ec2/service.ts';
 import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
@@ -15,6 +16,7 @@ import { createBackup } from './backup/index.ts';
 import { createRds } from './rds/index.ts';
 import { s3Service } from './s3/service.ts';
 import { createAwsServer, listenOnLoopback } from './server.ts';
+import { snsService } from './sns/service.ts';
 import { openStateFolder, STATUS_FILE } from './state-folder.ts';
 import { stsService } from './sts/service.ts';
 import type { Service } from './wire/handlers.ts';
@@ -83,10 +85,12 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
       clock: platform.clock,
       events: platform.events,
       faults,
+      trail: assembly.trail,
       log,
     });
     servers.push(server, admin.server);
     const endpoint = await listenOnLoopback(server, options.port, 'AWS endpoint');
+    assembly.address.endpoint = endpoint;
     const adminEndpoint = await listenOnLoopback(admin.server, options.adminPort, 'admin endpoint');
     const accounts = Object.fromEntries(keyStore.accounts().map(({ id, key }) => [id, key]));
     admin.status('server', () => ({ endpoint, adminEndpoint, pid: process.pid, stateDir: folder.path }));
@@ -115,7 +119,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
 }
 
 async function createServices(
-  { platform, iam, sessionLimit, keyStore, authorizer, ring, secretStore, networks }: Assembly,
+  { platform, iam, sessionLimit, trail, keyStore, authorizer, ring, secretStore, networks }: Assembly,
   binDir: string | undefined,
 ): Promise<{ services: readonly Service[]; caBundle: string }> {
   const { clock, events, keys } = platform;
@@ -128,6 +132,8 @@ async function createServices(
     kmsService({ ring, clock, authorizer }),
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),
+    cloudTrailService({ trail, authorize }),
+    await snsService(platform),
     s3,
     rds.service,
     await createBackup(platform, { rds, s3, hook: backupHook(platform.faults) }),

@@ -270,6 +270,8 @@ export interface Platform {
   readonly events: Events;
   readonly admin: AdminRegistry;
   readonly log: Logger;
+  /** For links in messages: the AWS endpoint's own URL. */
+  readonly endpoint: () => string;
   /** Account ids that exist. */
   readonly accountIds: () => readonly string[];
 }

@@ -7,12 +7,14 @@ import { authenticate } from './auth/authenticate.ts';
 import { chunkVerifier } from './auth/chunk-signature.ts';
 import type { Credential, KeyStore } from './auth/key-store.ts';
 import { readClaim, type SignatureClaim } from './auth/sigv4.ts';
+import type { Trail } from './cloudtrail/trail.ts';
 import type { FaultEngine } from './faults/faults.ts';
 import type { Clock, Events } from './platform.ts';
 import {
   describeError,
   endpointFor,
   findOperation,
+  inDialect,
   invoke,
   readInput,
   type Endpoint,
@@ -30,6 +32,7 @@ export interface ServerParts {
   readonly clock: Clock;
   readonly events: Events;
   readonly faults: FaultEngine;
+  readonly trail: Trail;
   readonly log: Logger;
 }
 
@@ -59,6 +62,7 @@ class Exchange {
   private readonly endpoints: ReadonlyMap<string, Endpoint>;
   private readonly message: IncomingMessage;
   private readonly response: ServerResponse;
+  private input: object | undefined;
 
   constructor(
     parts: ServerParts,
@@ -77,9 +81,15 @@ class Exchange {
     let call: Call | undefined;
     try {
       const request = this.withContinue(readRequest(this.message));
+      const open = await this.answerUnsigned(request);
+      if (open) {
+        await this.send(open);
+        return;
+      }
       if (isForS3(request)) endpoint = this.endpoints.get('s3'); // who has no signature hears S3's words
       const claim = this.claim(request);
-      endpoint = this.endpoints.get(claim.service);
+      const known = this.endpoints.get(claim.service);
+      endpoint = known && inDialect(known, request);
       if (!endpoint)
         throw awsError({
           code: 'NotImplemented',
@@ -105,6 +115,7 @@ class Exchange {
       const found = await findOperation(endpoint, asked);
       call = this.call(claim, credential, found.operation.name);
       const input = await readInput(endpoint, found, asked);
+      this.input = input;
       const fault = await this.parts.faults.before(call, input);
       if (fault) {
         await this.misbehave(endpoint, call, fault);
@@ -122,6 +133,17 @@ class Exchange {
     } catch (thrown) {
       await this.sendError(endpoint, call, thrown);
     }
+  }
+
+  /** Links that a service gave out itself need no signature. */
+  private async answerUnsigned(request: WireRequest): Promise<WireResponse | undefined> {
+    if (request.method !== 'GET' || readClaim(request)) return undefined;
+    if (!LOOPBACK_HOST.test(request.headers['host'] ?? '')) return undefined;
+    for (const { service } of this.endpoints.values()) {
+      const answer = await service.open?.(request);
+      if (answer) return answer;
+    }
+    return undefined;
   }
 
   private claim(request: WireRequest): SignatureClaim {
@@ -255,6 +277,10 @@ class Exchange {
   }
 
   private record(call: Call | undefined, status: number, error?: WireError): void {
+    if (call) {
+      const userAgent = this.message.headers['user-agent'];
+      this.parts.trail.record(call, { input: this.input, status, error, userAgent });
+    }
     this.parts.events.record({
       kind: 'call',
       service: call?.service,

@@ -5,6 +5,7 @@ import type { Protocol, WireError, WireRequest, WireResponse } from './protocol.
 import { queryProtocol } from './query.ts';
 import { restJsonProtocol } from './rest-json.ts';
 import { restXmlProtocol } from './rest-xml.ts';
+import { rpcCborProtocol, speaksCbor } from './rpc-cbor.ts';
 import { errorModel, operationsOf, type Operation } from './schema.ts';
 
 /** One service on the wire: its protocol, its model, its handlers. */
@@ -18,7 +19,18 @@ export interface Endpoint {
 interface WireFormat {
   readonly flavour: Endpoint['flavour'];
   readonly protocol: (operations: ReadonlyMap<string, Operation>) => Protocol;
+  /** Further formats that clients may choose by the request. */
+  readonly others?: readonly OtherFormat[];
 }
+
+interface OtherFormat {
+  readonly speaks: (request: WireRequest) => boolean;
+  readonly flavour: Endpoint['flavour'];
+  readonly protocol: Protocol;
+}
+
+const CBOR: OtherFormat = { speaks: speaksCbor, flavour: 'json', protocol: rpcCborProtocol() };
+const MONITORING = 'http://monitoring.amazonaws.com/doc/2010-08-01/';
 
 /** Which wire format each service speaks is not part of the exported model, so it is written here. */
 const FORMATS: Readonly<Record<string, WireFormat>> = {
@@ -38,6 +50,25 @@ const FORMATS: Readonly<Record<string, WireFormat>> = {
     flavour: 'query',
     protocol: () => queryProtocol('ec2', 'http://ec2.amazonaws.com/doc/2016-11-15', '2016-11-15'),
   },
+  sns: {
+    flavour: 'query',
+    protocol: () => queryProtocol('query', 'http://sns.amazonaws.com/doc/2010-03-31/', '2010-03-31'),
+  },
+  monitoring: {
+    flavour: 'json',
+    protocol: () => awsJsonProtocol('1.0', { queryCompatible: true }),
+    others: [
+      CBOR,
+      {
+        speaks: ({ headers }) =>
+          (headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded'),
+        flavour: 'query',
+        protocol: queryProtocol('query', MONITORING, '2010-08-01'),
+      },
+    ],
+  },
+  tagging: { flavour: 'json', protocol: () => awsJsonProtocol(), others: [CBOR] },
+  cloudtrail: { flavour: 'json', protocol: () => awsJsonProtocol() },
   kms: { flavour: 'json', protocol: () => awsJsonProtocol() },
   secretsmanager: { flavour: 'json', protocol: () => awsJsonProtocol() },
   backup: { flavour: 'rest', protocol: (operations) => restJsonProtocol(operations) },
@@ -55,6 +86,12 @@ export function endpointFor(service: Service): Endpoint {
     if (!operations.has(name)) throw new Error(`${service.name}: the model has no operation ${name}.`);
   }
   return { service, operations, flavour: format.flavour, protocol: format.protocol(operations) };
+}
+
+/** The endpoint in the wire format that the request speaks, where a service has several. */
+export function inDialect(endpoint: Endpoint, request: WireRequest): Endpoint {
+  const other = FORMATS[endpoint.service.name]?.others?.find(({ speaks }) => speaks(request));
+  return other ? { ...endpoint, flavour: other.flavour, protocol: other.protocol } : endpoint;
 }
 
 export interface Invocation {

@@ -3,7 +3,7 @@
  * What is not in the table answers 501 NotImplemented, loudly.
  */
 
-import type { WireRequest } from './protocol.ts';
+import type { WireRequest, WireResponse } from './protocol.ts';
 import type { Operation } from './schema.ts';
 
 /** Who calls, and where. The account comes from the access key, the region from the signature's scope. */
@@ -64,6 +64,8 @@ export interface Service {
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
   /** Digests that came with a request document, where the service has any. Throws the service's own refusal. */
   readonly checkDocument?: ((request: WireRequest, operation: Operation) => Promise<void>) | undefined;
+  /** Answers requests that carry no signature at all, e.g. the links in SNS's messages; undefined: not one of these. */
+  readonly open?: ((request: WireRequest) => Promise<WireResponse | undefined>) | undefined;
   /** Ends what the service started (servers, timers). Called once, at close. */
   readonly close?: (() => Promise<void>) | undefined;
 }
@@ -74,8 +76,9 @@ export function defineService<M extends object>(spec: {
   readonly name: string;
   readonly module: M;
   readonly handlers: NoInfer<Handlers<M>>;
+  readonly open?: NonNullable<Service['open']>;
   readonly close?: () => Promise<void>;
 }): Service {
-  const { name, module, close } = spec;
-  return { name, module, close, handlers: spec.handlers };
+  const { name, module, open, close } = spec;
+  return { name, module, open, close, handlers: spec.handlers };
 }

@@ -1,6 +1,7 @@
 import { JsonCodec2 } from '@aws-sdk/core/protocols';
 import type { NormalizedSchema } from '@smithy/core/schema';
 import type { Protocol } from './protocol.ts';
+import { queryError } from './rpc-cbor.ts';
 
 const EPOCH_SECONDS = 7;
 
@@ -30,12 +31,18 @@ export function jsonSerde(settings: { readonly httpBindings: boolean }): JsonSer
   };
 }
 
-/** awsJson1_1 (KMS, Secrets Manager): `x-amz-target: Prefix.Operation`. */
-export function awsJsonProtocol(): Protocol {
+/**
+ * awsJson (KMS, Secrets Manager): `x-amz-target: Prefix.Operation`.
+ * @param queryCompatible for services that once spoke Query (CloudWatch): errors also say their old name.
+ */
+export function awsJsonProtocol(
+  version: '1.0' | '1.1' = '1.1',
+  { queryCompatible = false }: { queryCompatible?: boolean } = {},
+): Protocol {
   const serde = jsonSerde({ httpBindings: false });
   const json = (status: number, body: string, requestId: string) => ({
     status,
-    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': requestId },
+    headers: { 'content-type': `application/x-amz-json-${version}`, 'x-amzn-requestid': requestId },
     body,
   });
   return {
@@ -55,7 +62,8 @@ export function awsJsonProtocol(): Protocol {
     },
     fail(error, requestId) {
       const body = { ...error.details, __type: error.code, message: error.message };
-      return json(error.status, JSON.stringify(body), requestId);
+      const { headers, ...rest } = json(error.status, JSON.stringify(body), requestId);
+      return { ...rest, headers: { ...headers, ...(queryCompatible ? queryError(error) : {}) } };
     },
   };
 }
