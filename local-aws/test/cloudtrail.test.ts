@@ -108,7 +108,7 @@ test('the history is bounded in memory and on disk, and what changed something s
     const clock = { now: () => new Date(), real: () => new Date(), offsetMs: 0 };
     const small = createTrail(
       journal,
-      { ...clock, advance: async () => undefined, onTick: () => undefined },
+      { ...clock, advance: () => Promise.resolve(), onTick: () => undefined },
       expect,
       10,
     );

@@ -1,7 +1,7 @@
 import {
   CreateKeyCommand,
   DescribeKeyCommand,
-  GenerateMacCommand,
+  GetParametersForImportCommand,
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import { CreateVpcCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2';
@@ -72,12 +72,18 @@ test('what is not implemented answers 501 and does nothing', async () => {
   await expect(
     lab
       .kms()
-      .send(new GenerateMacCommand({ KeyId: 'k', Message: Buffer.from('m'), MacAlgorithm: 'HMAC_SHA_256' })),
+      .send(
+        new GetParametersForImportCommand({
+          KeyId: 'k',
+          WrappingAlgorithm: 'RSAES_OAEP_SHA_256',
+          WrappingKeySpec: 'RSA_2048',
+        }),
+      ),
   ).rejects.toMatchObject({
     name: 'NotImplemented',
     $metadata: { httpStatusCode: 501 },
   });
-  await expect(lab.kms().send(new CreateKeyCommand({ MultiRegion: true }))).rejects.toMatchObject({
+  await expect(lab.kms().send(new CreateKeyCommand({ Origin: 'EXTERNAL' }))).rejects.toMatchObject({
     name: 'NotImplemented',
   });
 });
