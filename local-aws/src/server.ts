@@ -244,13 +244,19 @@ class Exchange {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.statusCode = status;
     if (isStream(body)) {
-      await pipeline(body, response);
+      await pipeline(body, response).catch((err: unknown) => this.forgive(err));
     } else {
       if (body !== undefined && response.getHeader('content-length') === undefined)
         response.setHeader('content-length', Buffer.byteLength(body));
       response.end(body);
     }
     if (!this.message.complete) this.message.resume();
+  }
+
+  /** A caller who hangs up while the answer flows has made no mistake, and neither have we. */
+  private forgive(err: unknown): void {
+    if ((err as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw err;
+    this.parts.log.debug({ requestId: this.requestId }, 'the caller hung up');
   }
 
   private async misbehave(

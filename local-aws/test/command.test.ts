@@ -68,6 +68,7 @@ test('the env file is for other tools: endpoint, region and the keys of three ac
   expect(statSync(envFile).mode & 0o777).toBe(0o600);
   expect(env['AWS_ENDPOINT_URL']).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   expect(env['AWS_REGION']).toBe('eu-central-1');
+  expect(env['AWS_DEFAULT_REGION']).toBe('eu-central-1');
   for (const prefix of ['', 'VAULT_', 'DRILL_']) {
     expect(env[`${prefix}AWS_ACCESS_KEY_ID`]).toMatch(/^AKIA/);
     expect(first.out).toContain(env[`${prefix}AWS_SECRET_ACCESS_KEY`]);

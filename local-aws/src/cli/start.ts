@@ -111,6 +111,7 @@ function writeEnvFile(path: string, aws: LocalAws, accounts: readonly AccountSpe
   const lines = [
     `AWS_ENDPOINT_URL=${aws.endpoint}`,
     `AWS_REGION=${region}`,
+    `AWS_DEFAULT_REGION=${region}`, // what boto3 and the AWS CLI look for
     `LIFEBOAT_LOCAL_AWS_ADMIN=${aws.adminEndpoint}`,
     `DATABASE_CA_BUNDLE=${aws.caBundle}`,
   ];
