@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { ExitStatus } from './exit-status.ts';
+import type { OutputOptions, PeriodOptions } from './report-output.ts';
 import { apply } from './verbs/apply.ts';
 import { finishRestore, requestRestore, restoreStatus, type RestoreOptions } from './verbs/restore.ts';
 import { backup, drill, night } from './verbs/runs.ts';
@@ -171,12 +172,56 @@ function addEvidence(program: Command, run: RunVerb): void {
     .action((dir: string, options: { key?: string; trustedSeal?: string }) =>
       run(async (world) => (await import('./verbs/evidence.ts')).verifyEvidence(world, dir, options)),
     );
-  const report = program.command('report').description('reports for people');
-  report
-    .command('drill [resource-or-statement]')
+  addReports(program, run, day);
+}
+
+function addReports(
+  program: Command,
+  run: RunVerb,
+  day: (flag: string, what: string) => [string, string],
+): void {
+  const report = program.command('report').description('reports for people, from signed statements alone');
+  const withOutput = (command: Command): Command =>
+    command
+      .option('--dir <dir>', 'read an exported folder instead of the ledger; needs no network')
+      .addOption(
+        new Option('--format <format>', 'default: that of the name of --out').choices([
+          'html',
+          'json',
+          'csv',
+        ]),
+      )
+      .option('--out <file>', 'write it to a file; a page prints as it is, and needs nothing else');
+  const ofPeriod = (command: Command): Command =>
+    withOutput(command)
+      .option(...day('--from', 'first day (default: 31 days ago; with --dir all of it)'))
+      .option(...day('--to', 'last day (default: today)'));
+  withOutput(report.command('drill [resource-or-statement]'))
     .description('the newest drill (of a resource), or the one of a statement key')
-    .option('--html <file>', 'write it as one page, for screens and for paper')
-    .action((which: string | undefined, options: { html?: string }) =>
+    .action((which: string | undefined, options: OutputOptions) =>
       run(async (world) => (await import('./verbs/report.ts')).reportDrill(world, which, options)),
+    );
+  ofPeriod(report.command('population'))
+    .description('what became of every resource in every slot')
+    .action((options: PeriodOptions) =>
+      run(async (world) => (await import('./verbs/report-period.ts')).reportPopulation(world, options)),
+    );
+  ofPeriod(report.command('restore [request]'))
+    .description('restores that people asked for')
+    .action((request: string | undefined, options: PeriodOptions) =>
+      run(async (world) =>
+        (await import('./verbs/report-period.ts')).reportRestores(world, request, options),
+      ),
+    );
+  ofPeriod(report.command('monthly'))
+    .description('a summary for people who decide')
+    .action((options: PeriodOptions) =>
+      run(async (world) => (await import('./verbs/report-period.ts')).reportMonthly(world, options)),
+    );
+  ofPeriod(report.command('promises'))
+    .description('which promises of the policy were kept, broken, or cannot be proven')
+    .option('--catalogue <file>', 'a file of promises instead, e.g. examples/controls/soc2.yaml')
+    .action((options: PeriodOptions & { catalogue?: string }) =>
+      run(async (world) => (await import('./verbs/report-promises.ts')).reportPromises(world, options)),
     );
 }

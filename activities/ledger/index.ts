@@ -2,6 +2,7 @@ import { inAccount } from '../aws/clients.ts';
 import { isNamed, refuse } from '../aws/errors.ts';
 import { failure } from '../failures.ts';
 import { createAwsTime, instantOf } from './aws-time.ts';
+import { evidenceSource } from './evidence-source.ts';
 import { kmsSigner, regionOfKey } from './kms-signer.ts';
 import { ledgerOf } from './ledger.ts';
 import { findDrill } from './drill-evidence.ts';
@@ -12,6 +13,7 @@ import { recordStatement as record } from './statements.ts';
 import type { Instant } from '../../domain/units.ts';
 import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
+import type { EvidenceSource } from '../../evidence/reports/source.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
 import type { ExportDescription } from '../../evidence/export-folder.ts';
@@ -153,6 +155,15 @@ export function createLedgerReader({ clients }: { readonly clients: Pick<LedgerC
     },
     async listSeals({ policy, ...period }: OfPolicy & read.Period): Promise<read.ListedSeal[]> {
       return asked('list the seals', () => read.listSeals(ledgerOf(policy, clients), period));
+    },
+    /** Hands the ledger to `use` as a source of reports. @param from first day on which seals were made. */
+    async report<T>(
+      { policy, from }: OfPolicy & { readonly from?: string | undefined },
+      use: (source: EvidenceSource) => Promise<T>,
+    ): Promise<T> {
+      return asked('read the evidence for a report', () =>
+        use(evidenceSource(ledgerOf(policy, clients), from)),
+      );
     },
     async exportEvidence({
       policy,

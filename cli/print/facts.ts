@@ -7,7 +7,12 @@ import { checkLines, coverageLines, rpoText, rtoText } from './results.ts';
 
 /** Statements from the ledger as lines for people: what they say, nothing decided here. */
 
-export function protectionFactLines(terminal: Terminal, fact: ProtectionFact, policy: Policy): string[] {
+/** @param policy names accounts; without it their ids are shown. */
+export function protectionFactLines(
+  terminal: Terminal,
+  fact: ProtectionFact,
+  policy: Policy | undefined,
+): string[] {
   const print = fact.fingerprints.at(-1);
   const hops = fact.points.map(({ location, deleteAt, lock }, hop) => [
     hop === 0 ? 'backup' : `copy ${hop}`,
@@ -82,5 +87,5 @@ export function retentionFactLines(terminal: Terminal, { awsNow, vaults }: Reten
   ];
 }
 
-const accountName = ({ accounts }: Policy, id: string): string =>
-  Object.entries(accounts).find(([, account]) => account.id === id)?.[0] ?? id;
+const accountName = (policy: Policy | undefined, id: string): string =>
+  Object.entries(policy?.accounts ?? {}).find(([, account]) => account.id === id)?.[0] ?? id;

@@ -1,13 +1,14 @@
 import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
-import { figure, listOf, mark, notRecorded, section } from './parts.ts';
+import { basisSection, figure, listOf, mark, notRecorded, section } from './parts.ts';
 import { timelineOf } from './timeline.ts';
 import { count, howLong, lockText, size, some, when } from '../../domain/words.ts';
 import type { CheckResult } from '../../domain/verdict.ts';
 import type { DrillReport, ObjectiveResult } from './drill.ts';
 import type { Html } from './html.ts';
+import type { Basis } from './source.ts';
 
 /** The report as one page that needs nothing else: for screens, for paper, for people who use neither. */
-export function drillReportPage(report: DrillReport): string {
+export function drillReportPage(report: DrillReport, basis?: Basis): string {
   const { identity, verdict } = report;
   const title = `Drill of ${identity.resource.name}, ${when(identity.slot)}: ${verdict}`;
   return pageOf(
@@ -37,7 +38,8 @@ export function drillReportPage(report: DrillReport): string {
           ['Control', 'Shown by'],
           report.controls.map(({ control, shownBy }) => [control, shownBy]),
         ),
-      )} `,
+      )}
+      ${basis !== undefined && basisSection(basis)}`,
   );
 }
 

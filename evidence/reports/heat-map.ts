@@ -29,7 +29,7 @@ const FORMS: Readonly<Record<Look, readonly [top: number, height: number]>> = {
   gone: [0.15, 0.7],
   out: [0.45, 0.12],
   bare: [0.65, 0.25],
-  void: [0.45, 0.02],
+  void: [0.4, 0.2],
 };
 
 /**

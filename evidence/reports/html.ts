@@ -118,7 +118,7 @@ p { margin: .4rem 0; max-width: 48rem; }
 .failed, .missed, .broken, .rejected { color: var(--bad); background: var(--bad-paper); }
 .inconclusive, .unknown, .pending, .governance, .not-provable, .not-covered { color: var(--open); background: var(--open-paper); }
 .excluded { color: var(--soft); background: var(--panel); }
-.mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; }
+.mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .figure { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; break-inside: avoid; }
 .figure b { display: block; font-size: 1.35rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
@@ -135,7 +135,7 @@ tr { break-inside: avoid; }
 code { font: .85em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 52rem; }
 .none { color: var(--soft); }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; margin: .5rem 0 1rem; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
 svg .bar { fill: var(--bar); } svg .line { stroke: var(--line); }
 svg .trend { fill: none; stroke: var(--bar); stroke-width: 1.6; } svg .target { stroke: var(--bad); stroke-dasharray: 5 4; }
@@ -143,7 +143,7 @@ svg.map { margin: .25rem 0; break-inside: avoid; } svg.map text { font-size: 10.
 svg .good { fill: var(--good); } svg .bad { fill: var(--bad); } svg .open { fill: var(--open); } svg .bare { fill: var(--bar); }
 svg .gone { fill: none; stroke: var(--bad); } svg .out { fill: var(--soft); } svg .void { fill: var(--line); }
 .legend { list-style: none; padding: 0; margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; max-width: none; font-size: .85rem; }
-.legend svg { display: inline-block; width: 16px; height: 12px; vertical-align: -1px; }
+.legend svg { margin: 0; display: inline-block; width: 16px; height: 12px; vertical-align: -1px; }
 @media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0; } }
 @page { margin: 15mm; }
 @media print {

@@ -39,8 +39,8 @@ export function periodText({
   readonly from: string | null;
   readonly to: string | null;
 }): string {
-  if (from === null && to === null) return 'everything that the ledger holds';
-  return `${from ?? 'the beginning'} to ${to ?? 'the newest seal'}, both days included`;
+  if (from === null && to === null) return 'every night that was read';
+  return `${from ?? 'the beginning'} to ${to ?? 'the newest night'}, both days included`;
 }
 
 /** What the report stands on. What does not hold comes first and loudest. */

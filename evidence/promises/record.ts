@@ -1,0 +1,165 @@
+import type {
+  DrillFact,
+  ProtectionFact,
+  RecoveryPointFacts,
+  ResourceIdentity,
+  RestoreFact,
+  RetentionFact,
+} from '../../domain/facts.ts';
+import type { Basis, NightRecord } from '../reports/source.ts';
+
+/** A statement by which a promise is shown kept or broken. */
+export interface Shown {
+  readonly key: string;
+  readonly says: string;
+}
+
+export interface Backup {
+  readonly slot: number;
+  readonly key: string;
+  readonly resource: ResourceIdentity;
+  readonly points: readonly RecoveryPointFacts[];
+}
+
+export interface Recovery {
+  readonly slot: number;
+  readonly key: string;
+  readonly passed: boolean;
+  readonly rto: number | null;
+  readonly rpo: number | null;
+  readonly regions: readonly string[];
+}
+
+export interface Access {
+  readonly request: string;
+  readonly resource: string;
+  readonly givenAt: number;
+  readonly endedAt: number | null;
+  readonly keys: readonly string[];
+}
+
+export interface OfResource {
+  readonly name: string;
+  /** First and last slot in which a population names it. */
+  readonly first: number;
+  last: number;
+  readonly ends: Set<string>;
+  readonly backups: Backup[];
+  readonly recoveries: Recovery[];
+}
+
+/** What promises are decided by: a few numbers per night and resource, so that a year of a thousand fits into memory. */
+export interface PromiseRecord {
+  readonly basis: Basis;
+  readonly resources: ReadonlyMap<string, OfResource>;
+  readonly retention: readonly { readonly key: string; readonly fact: RetentionFact }[];
+  readonly access: ReadonlyMap<string, Access>;
+  /** Regions in which restored or copied data of a restore by hand was. */
+  readonly restores: readonly {
+    readonly key: string;
+    readonly resource: string;
+    readonly regions: readonly string[];
+  }[];
+  /** Opened before the first statement that this record knows of; everything since is in it, when the chain holds. */
+  readonly from: number | null;
+  /** When the last seal was made; nothing is known of what came after. */
+  readonly to: number | null;
+  /** Slots of nights, in order. */
+  readonly slots: readonly number[];
+  /** True when the record begins with the first seal of the ledger: nothing was there before. */
+  readonly fromTheFirst: boolean;
+}
+
+export function recordOf(basis: Basis, policy?: string) {
+  const resources = new Map<string, OfResource>();
+  const retention: PromiseRecord['retention'][number][] = [];
+  const access = new Map<string, Access>();
+  const restores: PromiseRecord['restores'][number][] = [];
+  const slots = new Set<number>();
+  /** Backups of one resource share most of their texts; interning keeps a year small. */
+  const texts = new Map<string, string>();
+  const one = (text: string): string => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
+
+  function ofResource(name: string, slot: number): OfResource {
+    const known = resources.get(name) ?? {
+      name,
+      first: slot,
+      last: slot,
+      ends: new Set<string>(),
+      backups: [],
+      recoveries: [],
+    };
+    known.last = Math.max(known.last, slot);
+    resources.set(name, known);
+    return known;
+  }
+
+  function protection(key: string, fact: ProtectionFact): void {
+    if (fact.outcome !== 'protected' || fact.points.length === 0) return;
+    const slot = Date.parse(fact.slot);
+    const points = fact.points.map((point) => ({
+      ...point,
+      location: { ...point.location, region: one(point.location.region), vault: one(point.location.vault) },
+    }));
+    ofResource(fact.resource.name, slot).backups.push({ slot, key, resource: fact.resource, points });
+  }
+
+  function drill(key: string, fact: DrillFact): void {
+    const slot = Date.parse(fact.slot);
+    const regions = [fact.point?.location.region, fact.restoredArn?.split(':')[3]];
+    ofResource(fact.resource.name, slot).recoveries.push({
+      slot,
+      key,
+      passed: fact.verdict === 'passed',
+      rto: fact.rto.verified,
+      rpo: fact.rpoSeconds,
+      regions: regions.flatMap((region) => (region === undefined || region === '' ? [] : one(region))),
+    });
+  }
+
+  function restore(key: string, fact: RestoreFact, writtenAt: string): void {
+    const at = Date.parse(writtenAt);
+    const known = access.get(fact.request);
+    const keys = [...(known?.keys ?? []), key];
+    const resource = fact.resource.name;
+    if (fact.point !== null) restores.push({ key, resource, regions: [fact.point.location.region] });
+    if (fact.phase === 'handed-over')
+      access.set(fact.request, { request: fact.request, resource, givenAt: at, endedAt: null, keys });
+    if (fact.phase === 'ended' && known !== undefined)
+      access.set(fact.request, { ...known, endedAt: at, keys });
+  }
+
+  return {
+    add({ seal, statements }: NightRecord): void {
+      if (policy === undefined || seal.night.policy === policy) {
+        slots.add(Date.parse(seal.night.slot));
+        for (const { resource, arn, slot, end } of seal.night.population)
+          if (arn !== seal.night.policy && resource !== 'inventory' && resource !== 'retention')
+            ofResource(resource, Date.parse(slot)).ends.add(end);
+      }
+      const inOrder = [...statements].sort((a, b) => (a.writtenAt < b.writtenAt ? -1 : 1));
+      for (const { key, fact, writtenAt } of inOrder) {
+        if (policy !== undefined && fact.policy !== policy) continue;
+        if (fact.type === 'protection') protection(key, fact);
+        if (fact.type === 'drill') drill(key, fact);
+        if (fact.type === 'restore') restore(key, fact, writtenAt);
+        if (fact.type === 'retention') retention.push({ key, fact });
+      }
+    },
+    record: (): PromiseRecord => ({
+      basis,
+      resources,
+      retention,
+      access,
+      restores,
+      from: basis.first === null ? null : Math.min(Date.parse(basis.first.openedAt), ...slots),
+      to: basis.last === null ? null : Date.parse(basis.last.sealedAt),
+      slots: [...slots].sort((a, b) => a - b),
+      fromTheFirst: basis.first?.sequence === 1,
+    }),
+  };
+}
