@@ -30,6 +30,7 @@ export type Writer = (typeof WRITERS)[number];
 export const JOBS = {
   rds: [
     ...['create-instance', 'restore-instance', 'modify-instance', 'reboot-instance', 'start-instance'],
+    ...['run-instance'], // an instance that is available; only rules that name it mean it
     ...[
       'stop-instance',
       'delete-instance',

@@ -98,7 +98,9 @@ function matches(rule: LiveRule, occasion: Occasion): boolean {
   return (
     fits(rule.service, occasion.service) &&
     fits(rule.operation, occasion.operation) &&
-    (rule.job === undefined || (occasion.job !== undefined && pattern(rule.job)(occasion.job))) &&
+    (rule.job === undefined
+      ? occasion.job !== 'run-instance'
+      : occasion.job !== undefined && pattern(rule.job)(occasion.job)) &&
     fits(rule.account, occasion.accountId) &&
     fits(rule.region, occasion.region) &&
     (rule.resource === undefined || occasion.names().some(pattern(rule.resource)))

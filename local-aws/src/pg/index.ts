@@ -1,5 +1,6 @@
 export { type PostgresHost, openPostgresHost } from './host.ts';
 export { type NewServer, PostgresServer, type ServerConfig, StartFailure } from './server.ts';
+export { type PostgresParameter, postgresParameters } from './parameters.ts';
 export { type ThrowAwayServer, bootThrowAwayServer } from './throw-away.ts';
 export { canListenOn, freePort } from './ports.ts';
 export { ADMIN_ROLE } from './hba.ts';

@@ -164,7 +164,16 @@ export class PostgresServer {
     this.#child?.kill('SIGHUP');
   }
 
-  /** Replaces our `postgresql.conf` settings; they hold from the next start. */
+  get settings(): ServerConfig['settings'] {
+    return this.#config.settings;
+  }
+
+  /** Has a running server read its configuration again. */
+  reload(): void {
+    this.#child?.kill('SIGHUP');
+  }
+
+  /** Replaces our `postgresql.conf` settings; they hold from the next start, or those that can from `reload`. */
   async configureSettings(settings: ServerConfig['settings']): Promise<void> {
     this.#config = { ...this.#config, settings };
     await this.#writeConfig();

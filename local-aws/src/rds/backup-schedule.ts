@@ -12,8 +12,8 @@ export function lastDailyStart(window: string, now: Date): Date {
 
 /** When the weekly window (`sun:06:00-sun:06:30`, UTC) last began. */
 export function lastWeeklyStart(window: string, now: Date): Date {
-  const [day = '', time = ''] = [window.slice(0, 3).toLowerCase(), window.slice(4, 9)];
-  const start = lastDailyStart(time, now);
+  const day = window.slice(0, 3).toLowerCase();
+  const start = lastDailyStart(window.slice(4, 9), now);
   const back = (start.getUTCDay() - DAYS.indexOf(day) + 7) % 7;
   return new Date(start.getTime() - back * DAY_MS);
 }

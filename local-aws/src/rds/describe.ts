@@ -1,5 +1,6 @@
 import type { DBInstance, DBSnapshot, DBSubnetGroup } from '@aws-sdk/client-rds';
 import { memberFields } from './cluster-describe.ts';
+import { TYPICAL } from './durations.ts';
 import { rdsArn } from './names.ts';
 import type { InstanceRecord, SnapshotRecord, SubnetGroupRecord } from './records.ts';
 import { arnOf } from './snapshots.ts';
@@ -49,7 +50,12 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
     LatestRestorableTime: date(store.latestRestorableTime(record)),
     DBSecurityGroups: [],
     VpcSecurityGroups: record.securityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
-    DBParameterGroups: [{ DBParameterGroupName: record.parameterGroup, ParameterApplyStatus: 'in-sync' }],
+    DBParameterGroups: [
+      {
+        DBParameterGroupName: record.parameterGroup,
+        ParameterApplyStatus: record.parameterStatus ?? 'in-sync',
+      },
+    ],
     OptionGroupMemberships: [{ OptionGroupName: optionGroupOf(record), Status: 'in-sync' }],
     AvailabilityZone: record.availabilityZone,
     ...(group && { DBSubnetGroup: describeSubnetGroup(store, group) }),
@@ -84,6 +90,11 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
     BackupTarget: 'region',
     DedicatedLogVolume: false,
     EngineLifecycleSupport: record.engineLifecycleSupport,
+    ...(record.status === 'stopped' && {
+      AutomaticRestartTime: date(restartTime(record)),
+    }),
+    ...storageOperation(store, record),
+    DBInstanceAutomatedBackupsReplications: replicasOf(store, record),
     ...(record.masterSecret && {
       MasterUserSecret: {
         SecretArn: record.masterSecret.arn,
@@ -93,6 +104,37 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
     }),
     ...memberFields(store, record),
   };
+}
+
+function restartTime({ stoppedAt }: InstanceRecord): string | undefined {
+  return stoppedAt === undefined ? undefined : new Date(Date.parse(stoppedAt) + 7 * 86_400_000).toISOString();
+}
+
+/** Blocks of a restored instance are loaded after it is available. Here they are there at once; only the answer tells of it. */
+function storageOperation(store: RdsStore, { loadingSince }: InstanceRecord): Partial<DBInstance> {
+  const { pace, clock } = store.platform;
+  const takes = TYPICAL.loadBlocks * pace.scale * 1000;
+  const done = loadingSince === undefined ? takes : clock.real().getTime() - Date.parse(loadingSince);
+  if (done >= takes) return {};
+  return {
+    StorageOperationStatus: 'Initializing',
+    StorageOperationPercentProgress: Math.floor((done / takes) * 100),
+  };
+}
+
+function replicasOf(
+  store: RdsStore,
+  record: InstanceRecord,
+): DBInstance['DBInstanceAutomatedBackupsReplications'] {
+  return [...store.automated.values()]
+    .filter(
+      (one) =>
+        one.sourceRegion === record.region &&
+        one.accountId === record.accountId &&
+        one.status !== 'retained' &&
+        one.instance.dbiResourceId === record.dbiResourceId,
+    )
+    .map((one) => ({ DBInstanceAutomatedBackupsArn: rdsArn(one, 'auto-backup', one.id) }));
 }
 
 export function describeSnapshot(record: SnapshotRecord): DBSnapshot {

@@ -1,16 +1,22 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PostgresHost, PostgresServer, restoreSnapshot, restoreToPointInTime } from '../pg/index.ts';
-import { endOrphan } from '../pg/orphans.ts';
+import { JobFault, type JOBS } from '../faults/points.ts';
+import {
+  type PostgresHost,
+  PostgresServer,
+  restoreSnapshot,
+  restoreToPointInTime,
+  StartFailure,
+} from '../pg/index.ts';
 import { checkSnapshot } from '../pg/snapshot.ts';
+import { noteDamage } from './damage-note.ts';
 import { defined } from './defined.ts';
 import { TYPICAL } from './durations.ts';
-import { JobFault, type JOBS } from '../faults/points.ts';
-import { noteDamage } from './damage-note.ts';
-import { admits } from './loopback.ts';
+import { InstanceServers } from './instance-servers.ts';
 import { makeMaster, setMasterPassword } from './master.ts';
 import { idOf, keyOf, placeOf } from './names.ts';
+import { settingsOf } from './parameters.ts';
 import type { InstanceRecord, InstanceWork, PendingChanges } from './records.ts';
+import { DOWN } from './statuses.ts';
 import type { RdsStore } from './store.ts';
 
 const WATCH_MS = 10;
@@ -29,71 +35,41 @@ export interface BackupHooks {
 
 type Work<K extends InstanceWork['kind']> = Extract<InstanceWork, { kind: K }>;
 
-/** Statuses in which no server runs. */
-const KEY_LOST = 'inaccessible-encryption-credentials-recoverable';
-const DOWN = new Set([
-  ...[
-    'stopped',
-    'failed',
-    'restore-error',
-    'incompatible-restore',
-    'incompatible-parameters',
-    'incompatible-network',
-  ],
-  ...[
-    'incompatible-option-group',
-    'insufficient-capacity',
-    'storage-full',
-    'inaccessible-encryption-credentials',
-  ],
-  KEY_LOST,
-]);
-
 /** The lives of DB instances: each is a PostgreSQL server, and each change of state is written down before it is begun. */
 export class Fleet {
   readonly #store: RdsStore;
-  readonly #host: PostgresHost;
-  readonly #servers = new Map<string, PostgresServer>();
+  readonly servers: InstanceServers;
   /** What is being done to an instance now. */
   readonly #current = new Map<string, { abort: AbortController; done: Promise<void> }>();
   /** Set by the snapshots' side, which needs the fleet in turn. */
   finalSnapshot: FinalSnapshot = () => Promise.reject(new Error('no snapshots are wired to the fleet'));
-
   /** Set by the automated backups, which need the fleet in turn. */
   backups: BackupHooks | undefined;
 
   constructor(store: RdsStore, host: PostgresHost) {
     this.#store = store;
-    this.#host = host;
-    store.platform.networks.onSecurityGroupChanged((id) => this.#readmit(id));
+    this.servers = new InstanceServers(store, host);
   }
 
   get host(): PostgresHost {
-    return this.#host;
+    return this.servers.host;
   }
 
   /** The running server of an instance. */
   server(key: string): PostgresServer | undefined {
-    const server = this.#servers.get(key);
-    return server?.running === true ? server : undefined;
+    return this.servers.running(key);
   }
 
   /** Brings everything back after a start: servers that were up come up on their port, unfinished work is taken up again. */
   async resume(): Promise<void> {
-    await this.#endStrays();
+    await this.servers.endStrays();
     await Promise.all(
       [...this.#store.instances.entries()].map(async ([key, record]) => {
         if (record.member) return; // its cluster brings it back
-        if (record.work) {
-          this.#takeUp(key, record);
-          return;
-        }
-        if (DOWN.has(record.status)) return;
-        if (record.status === 'stopping') {
-          await this.#store.patchInstance(key, { status: 'stopped' });
-          return;
-        }
-        await this.#revive(key, record);
+        if (record.work) this.#takeUp(key, record);
+        else if (DOWN.has(record.status) && !record.applying) return;
+        else if (record.status === 'stopping') await this.#store.patchInstance(key, { status: 'stopped' });
+        else await this.#revive(key, record);
       }),
     );
   }
@@ -101,24 +77,20 @@ export class Fleet {
   /** Stops all servers; records keep their status, so that `resume` brings them back. */
   async close(): Promise<void> {
     for (const { abort } of this.#current.values()) abort.abort(new Error('local AWS is stopping'));
-    await Promise.all([...this.#servers.values()].map((server) => server.stop()));
+    await this.servers.stopAll();
   }
 
   create(record: InstanceRecord, masterVerifier: string): void {
     const key = keyOf(record, record.id);
     this.#run(key, 'create-instance', async (signal) => {
       const pace = this.#pace('rds.createInstance', TYPICAL.createInstance, signal);
-      await this.#store.discard(this.#store.instanceDir(record));
-      const server = await PostgresServer.create(
-        this.#host,
-        this.#store.instanceDir(record),
-        this.#reach(record),
-      );
-      await this.#begin(key, server, signal);
+      const dir = this.#store.instanceDir(record);
+      await this.#store.discard(dir);
+      const server = await PostgresServer.create(this.host, dir, this.servers.reach(record));
+      await this.servers.begin(key, server, signal);
       await makeMaster(server, record, masterVerifier);
-      const port = server.port;
       await pace;
-      await this.#opened(key, port, signal);
+      await this.#opened(key, server.port, signal);
       await this.#note(record, 'DB instance created', 'creation'); // RDS-EVENT-0005
     });
   }
@@ -132,8 +104,8 @@ export class Fleet {
       const from = this.#store.snapshotDir(snapshot);
       const dir = this.#store.instanceDir(record);
       await this.#store.discard(dir);
-      const server = await restoreSnapshot(this.#host, from, dir, this.#reach(record), { signal });
-      await this.#begin(key, server, signal);
+      const server = await restoreSnapshot(this.host, from, dir, this.servers.reach(record), { signal });
+      await this.servers.begin(key, server, signal);
       this.#tellOfDamage(record, from);
       await pace;
       await this.#opened(key, server.port, signal);
@@ -152,7 +124,7 @@ export class Fleet {
       const dir = this.#store.instanceDir(record);
       await this.#store.discard(dir);
       const server = await restoreToPointInTime(
-        ...([this.#host, this.#store.snapshotDir(snapshot), dir, this.#reach(record)] as const),
+        ...([this.host, this.#store.snapshotDir(snapshot), dir, this.servers.reach(record)] as const),
         {
           archive: this.#store.archiveDir(backup),
           state: backup.archive,
@@ -160,7 +132,7 @@ export class Fleet {
         },
         { signal },
       );
-      await this.#begin(key, server, signal);
+      await this.servers.begin(key, server, signal);
       await pace;
       await this.#opened(key, server.port, signal);
       await this.#note(record, 'Restored to a point in time', 'restoration'); // RDS-EVENT-0019
@@ -179,10 +151,7 @@ export class Fleet {
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
       await this.backups?.closing(key);
-      await this.#servers.get(key)?.stop('immediate'); // nobody will need its data again
-      this.#servers.delete(key);
-      await endOrphan(join(this.#store.instanceDir(record), 'data'));
-      await this.#store.discard(this.#store.instanceDir(record));
+      await this.servers.bury(key, record);
       if (record.masterSecret) await this.#store.platform.secrets.delete(record.masterSecret.arn);
       await this.backups?.deleted(record, keepBackups);
       await this.#store.instances.remove(key);
@@ -192,58 +161,75 @@ export class Fleet {
 
   reboot(key: string): void {
     this.#run(key, 'reboot-instance', async (signal) => {
-      const server = this.#required(key);
       await this.backups?.closing(key);
-      await server.stop();
+      await this.servers.stop(key);
+      const server = await this.servers.reopened(key);
       await this.#pace('rds.rebootInstance', TYPICAL.rebootInstance, signal);
-      await this.#begin(key, server, signal);
-      await this.#settle(key, server, 'DB instance restarted', 'availability');
+      await this.servers.begin(key, server, signal);
+      await this.#settle(key, server, 'DB instance restarted', 'availability'); // RDS-EVENT-0006
     });
   }
 
   stop(key: string): void {
     this.#run(key, 'stop-instance', async (signal) => {
       await this.backups?.closing(key);
-      await this.#required(key).stop();
+      await this.servers.required(key).stop();
       await this.#pace('rds.stopInstance', TYPICAL.stopInstance, signal);
-      const record = await this.#store.patchInstance(key, { status: 'stopped' });
-      if (record) await this.#note(record, 'DB instance stopped', 'notification');
+      const record = await this.#store.patchInstance(key, { status: 'stopped', stoppedAt: this.#now() });
+      if (record) await this.#note(record, 'DB instance stopped', 'notification'); // RDS-EVENT-0087
     });
   }
 
   start(key: string): void {
     this.#run(key, 'start-instance', async (signal) => {
-      const server = this.#servers.get(key) ?? (await this.#reopen(key));
-      await this.#begin(key, server, signal);
+      const server = await this.servers.reopened(key);
+      await this.servers.begin(key, server, signal);
       await this.#pace('rds.startInstance', TYPICAL.startInstance, signal);
-      await this.#settle(key, server, 'DB instance started', 'notification');
+      await this.#settle(key, server, 'DB instance started', 'notification'); // RDS-EVENT-0088
     });
   }
 
+  /** Ends the server of an instance that has got into a status in which none runs. */
+  async halt(key: string, status: string, why: string): Promise<void> {
+    const record = await this.#store.patchInstance(key, { status, failure: why, stoppedAt: this.#now() });
+    await this.backups?.closing(key);
+    await this.servers.stop(key);
+    if (record) await this.#note(record, why, status === 'storage-full' ? 'low storage' : 'failure');
+  }
+
   /**
-   * Applies what is pending, as AWS does: `available` goes on for some seconds, then the status of the change, then `available`.
-   * @param pending the changes that this call applies; others stay pending.
+   * Applies changes, as AWS does: `available` goes on for some seconds, then the status of the change, then `available`.
+   * They are in the record's `applying` by then, so that a crash does not forget them.
    */
-  modify(key: string, pending: PendingChanges): void {
+  modify(key: string, changes: PendingChanges): void {
     this.#run(key, 'modify-instance', async (signal) => {
       await this.#pace('rds.staleAvailable', TYPICAL.staleAvailable, signal);
-      if (pending.masterVerifier !== undefined) {
-        await this.#store.patchInstance(key, { status: 'resetting-master-credentials' });
-        const record = this.#store.instances.get(key);
+      const { masterVerifier, ...settings } = changes;
+      if (masterVerifier !== undefined) {
+        const record = await this.#store.patchInstance(key, { status: 'resetting-master-credentials' });
         if (record)
-          await setMasterPassword(this.#required(key), record.masterUsername, pending.masterVerifier);
+          await setMasterPassword(this.servers.required(key), record.masterUsername, masterVerifier);
         await this.#pace('rds.resetMasterCredentials', TYPICAL.resetMasterCredentials, signal);
       }
-      const { masterVerifier: applied, ...settings } = pending;
       if (Object.keys(settings).length > 0) {
         await this.#store.patchInstance(key, { status: 'modifying' });
         await this.#pace('rds.modifyInstance', TYPICAL.modifyInstance, signal);
       }
+      if (!this.server(key)) await this.servers.begin(key, await this.servers.reopened(key), signal); // storage-full
       const record = this.#store.instances.get(key);
       if (!record) return;
-      const left = without(record.pending, pending);
-      await this.#store.patchInstance(key, { ...defined(settings), status: 'available', pending: left });
-      if (applied !== undefined) await this.#note(record, 'Reset master credentials', 'configuration change');
+      const [pending, applying] = [without(record.pending, changes), without(record.applying ?? {}, changes)];
+      const done = { ...defined(settings), pending, applying, failure: undefined };
+      const grows = changes.allocatedStorage !== undefined;
+      await this.#store.patchInstance(key, { ...done, status: grows ? 'storage-optimization' : 'available' });
+      if (masterVerifier !== undefined)
+        await this.#note(record, 'Reset master credentials', 'configuration change');
+      if (Object.keys(settings).length > 0)
+        await this.#note(record, 'Finished applying modification to DB instance', 'configuration change');
+      if (!grows) return;
+      await this.#pace('rds.optimizeStorage', TYPICAL.optimizeStorage, signal);
+      if (this.#store.instances.get(key)?.status === 'storage-optimization')
+        await this.#store.patchInstance(key, { status: 'available' });
     });
   }
 
@@ -256,49 +242,17 @@ export class Fleet {
     }
   }
 
-  /** Writes down who may connect, after a change of the groups or of their rules. */
-  async readmit(key: string): Promise<void> {
-    const record = this.#store.instances.get(key);
-    if (record) await this.#servers.get(key)?.admit(this.#admits(record));
-  }
-
   /** A server that died is started again, as RDS does; what was committed comes back by PostgreSQL's own recovery. */
   restartDead(): void {
     for (const [key, record] of this.#store.instances.entries()) {
-      const server = this.#servers.get(key);
-      if (record.status !== 'available' || this.#current.has(key) || server?.running !== false) continue;
+      const server = this.servers.dead(key);
+      if (record.status !== 'available' || this.#current.has(key) || !server) continue;
       this.#run(key, 'recover-instance', async (signal) => {
         await this.#note(record, 'Recovery of the DB instance has started', 'recovery'); // RDS-EVENT-0020
-        await this.#begin(key, server, signal);
+        await this.servers.begin(key, server, signal);
         await this.#settle(key, server, 'Recovery of the DB instance is complete', 'recovery'); // RDS-EVENT-0021
       });
     }
-  }
-
-  /** A database whose key is disabled or about to be deleted is shut down; started again, it needs the key to be back. */
-  async shutWithoutKey(): Promise<void> {
-    for (const [key, record] of [...this.#store.instances.entries()]) {
-      if (record.member || record.status !== 'available' || this.#hasKey(record)) continue;
-      await this.#store.patchInstance(key, { status: KEY_LOST });
-      await this.#servers.get(key)?.stop();
-      await this.#note(record, 'The instance cannot use its KMS key any more', 'failure');
-    }
-  }
-
-  #hasKey(record: InstanceRecord): boolean {
-    const { kmsKeyArn } = record;
-    return (
-      kmsKeyArn === undefined || this.#store.platform.keys.describe(kmsKeyArn, record)?.state === 'Enabled'
-    );
-  }
-
-  /** A server that was down when this life began. */
-  async #reopen(key: string): Promise<PostgresServer> {
-    const record = this.#store.instances.get(key);
-    if (!record) throw new Error(`Instance ${key} is gone.`);
-    const server = await PostgresServer.open(this.#host, this.#store.instanceDir(record));
-    await server.admit(this.#admits(record));
-    return server;
   }
 
   #takeUp(key: string, record: InstanceRecord): void {
@@ -313,17 +267,21 @@ export class Fleet {
 
   async #revive(key: string, record: InstanceRecord): Promise<void> {
     try {
-      const server = await this.#reopen(key);
+      const server = await this.servers.reopened(key);
       await server.start();
-      this.#servers.set(key, server);
       const { masterVerifier } = record.pending;
-      if (masterVerifier !== undefined) this.modify(key, record.pending);
-      await this.#store.patchInstance(key, {
-        status: masterVerifier === undefined ? 'available' : record.status,
-        port: server.port,
-      });
+      const applying = { ...(masterVerifier !== undefined && { masterVerifier }), ...record.applying };
+      const unfinished = Object.keys(applying).length > 0;
+      if (unfinished) this.modify(key, applying);
+      const status = unfinished ? record.status : 'available';
+      await this.#store.patchInstance(key, { status, port: server.port, parameterStatus: undefined });
     } catch (err) {
-      await this.#fail(key, record, 'failed', err);
+      await this.#fail(
+        key,
+        record,
+        err instanceof StartFailure ? this.#whyNotStarted(record) : 'failed',
+        err,
+      );
     }
   }
 
@@ -338,26 +296,16 @@ export class Fleet {
         this.#pace('rds.backingUp', TYPICAL.backingUp, signal),
       ]);
     }
-    await this.#store.patchInstance(key, { status: 'available', work: undefined });
-  }
-
-  #required(key: string): PostgresServer {
-    const server = this.#servers.get(key);
-    if (!server) throw new Error(`Instance ${key} has no server.`);
-    return server;
+    const restored = record?.work?.kind === 'restore' || record?.work?.kind === 'replay';
+    const loadingSince = restored ? this.#store.platform.clock.real().toISOString() : undefined;
+    await this.#store.patchInstance(key, { status: 'available', work: undefined, loadingSince });
   }
 
   async #settle(key: string, server: PostgresServer, message: string, category: string): Promise<void> {
-    const record = await this.#store.patchInstance(key, { status: 'available', port: server.port });
+    const up = { status: 'available', port: server.port, parameterStatus: undefined } as const;
+    const fresh = { failure: undefined, stoppedAt: undefined };
+    const record = await this.#store.patchInstance(key, { ...up, ...fresh });
     if (record) await this.#note(record, message, category);
-  }
-
-  /** Starts a server, and stops it again when it is no longer wanted by then. */
-  async #begin(key: string, server: PostgresServer, signal: AbortSignal): Promise<void> {
-    await server.start();
-    if (signal.aborted) await server.stop('immediate');
-    signal.throwIfAborted();
-    this.#servers.set(key, server);
   }
 
   #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
@@ -383,54 +331,39 @@ export class Fleet {
     } catch (err) {
       if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
       const record = this.#store.instances.get(key);
+      if (!record) return;
       const wanted = err instanceof JobFault ? err.outcome : undefined;
-      if (record) await this.#fail(key, record, wanted ?? deadEnd(record), err);
+      const status = err instanceof StartFailure ? this.#whyNotStarted(record) : deadEnd(record);
+      await this.#fail(key, record, wanted ?? status, err);
     }
+  }
+
+  /** A server that came up before its parameters were changed does not come up because of them. */
+  #whyNotStarted(record: InstanceRecord): string {
+    const changed = Object.keys(settingsOf(this.#store, record)).length > 0;
+    return changed && record.work === undefined ? 'incompatible-parameters' : deadEnd(record);
   }
 
   async #fail(key: string, record: InstanceRecord, status: string, err: unknown): Promise<void> {
     this.#store.platform.log.error({ err, instance: key }, 'database instance failed');
     const failure = err instanceof Error ? err.message : String(err);
-    await this.#store.patchInstance(key, { status, failure, work: undefined, pending: {} });
+    if (DOWN.has(status)) await this.servers.stop(key);
+    await this.#store.patchInstance(key, {
+      status,
+      failure,
+      work: undefined,
+      pending: {},
+      applying: undefined,
+    });
     await this.#note(record, `The instance failed: ${failure}`, 'failure');
-  }
-
-  #reach(record: InstanceRecord): { listen: string; port?: number; names: string[]; admits: string[] } {
-    const name = `${record.id}.${record.dbiResourceId.slice(3, 15).toLowerCase()}.${record.region}.rds.amazonaws.com`;
-    const wanted = record.port > 0 ? { port: record.port } : {};
-    return { listen: record.address, ...wanted, names: [name], admits: this.#admits(record) };
-  }
-
-  #admits(record: InstanceRecord): string[] {
-    return admits(this.#store.platform.networks, record);
-  }
-
-  #readmit(groupId: string): void {
-    for (const [key, record] of this.#store.instances.entries()) {
-      if (!record.securityGroupIds.includes(groupId)) continue;
-      this.#store.platform.tasks.run(`rds: admit ${key}`, () => this.readmit(key));
-    }
   }
 
   /** The server itself never learns of bit rot in its snapshot; people who look at the events should. */
   #tellOfDamage(record: InstanceRecord, snapshotDir: string): void {
-    this.#store.platform.tasks.run(`rds: check ${snapshotDir}`, async (signal) => {
-      noteDamage(
-        this.#store.platform,
-        record,
-        `restored ${record.id}`,
-        await checkSnapshot(snapshotDir, signal),
-      );
+    const { platform } = this.#store;
+    platform.tasks.run(`rds: check ${snapshotDir}`, async (signal) => {
+      noteDamage(platform, record, `restored ${record.id}`, await checkSnapshot(snapshotDir, signal));
     });
-  }
-
-  /** Folders without a record: left by a crash between the two, perhaps with a server running in them. */
-  async #endStrays(): Promise<void> {
-    const known = [...this.#store.instances.values()].map((record) => this.#store.instanceDir(record));
-    for (const dir of await this.#store.strays('instances', known)) {
-      await endOrphan(join(dir, 'data'));
-      await this.#store.discard(dir);
-    }
   }
 
   async #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
@@ -446,6 +379,7 @@ export class Fleet {
   }
 }
 
+/** What becomes of an instance whose present work failed. */
 function deadEnd(record: InstanceRecord): string {
   if (record.work?.kind === 'replay') return 'incompatible-restore';
   return record.work?.kind === 'restore' ? 'restore-error' : 'failed';

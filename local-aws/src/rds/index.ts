@@ -7,14 +7,17 @@ import type { Platform } from '../platform.ts';
 import { defineService, type Handlers, type Service } from '../wire/handlers.ts';
 import { automatedBackupHandlers } from './automated-backup-handlers.ts';
 import { AutomatedBackups } from './automated-backups.ts';
+import { Caretaker } from './caretaker.ts';
+import { createInstanceHandler } from './create-instance-handler.ts';
+import { Fleet } from './fleet.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { allClusterHandlers, resumeClusters, withClusters } from './cluster-service.ts';
-import { Fleet } from './fleet.ts';
-import { groupHandlers } from './group-handlers.ts';
 import { informationHandlers } from './information-handlers.ts';
 import { instanceHandlers } from './instance-handlers.ts';
 import { logHandlers } from './log-handlers.ts';
 import { modifyHandler } from './modify-handler.ts';
+import { optionGroupHandlers } from './option-group-handlers.ts';
+import { parameterGroupHandlers } from './parameter-group-handlers.ts';
 import { snapshotCopyHandler } from './snapshot-copy-handler.ts';
 import { snapshotHandlers } from './snapshot-handlers.ts';
 import { snapshotSharingHandlers } from './snapshot-sharing-handlers.ts';
@@ -22,6 +25,7 @@ import { Snapshots } from './snapshots.ts';
 import { registerQuotas } from './quotas.ts';
 import { rdsArn } from './names.ts';
 import { RdsStore } from './store.ts';
+import { subnetGroupHandlers } from './subnet-group-handlers.ts';
 import { tagHandlers } from './tag-handlers.ts';
 
 export interface Rds {
@@ -49,13 +53,16 @@ export async function createRds(
   const backups = new AutomatedBackups(store, fleet, snapshots);
   const context = withClusters({ platform, store, fleet, snapshots, backups });
   const instances: Handlers<typeof RDS> = {
+    ...createInstanceHandler(context),
     ...instanceHandlers(context),
     ...modifyHandler(context),
     ...automatedBackupHandlers(context),
     ...snapshotHandlers(context),
     ...snapshotCopyHandler(context),
     ...snapshotSharingHandlers(context),
-    ...groupHandlers(context),
+    ...subnetGroupHandlers(context),
+    ...parameterGroupHandlers(context),
+    ...optionGroupHandlers(context),
     ...informationHandlers(context),
     ...logHandlers(context),
     ...tagHandlers(context),
@@ -68,7 +75,8 @@ export async function createRds(
   await backups.resume();
   await fleet.resume();
   await resumeClusters(context);
-  platform.clock.onTick('rds: lost keys', () => fleet.shutWithoutKey());
+  const caretaker = new Caretaker(store, fleet);
+  platform.clock.onTick('rds: caretaker', () => caretaker.tick());
   platform.clock.onTick('rds: dead servers', () => fleet.restartDead());
   platform.clock.onTick('rds: old events', () => store.dropOldEvents(), 60_000);
   platform.clock.onTick('rds: automated backups', () => backups.tick());

@@ -2,120 +2,22 @@ import * as RDS from '@aws-sdk/client-rds';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { describeInstance, majorOf } from './describe.ts';
-import { keyForNewData, usableKey } from './encryption.ts';
+import { describeInstance } from './describe.ts';
+import { usableKey } from './encryption.ts';
 import { fault, invalidCombination, invalidValue, required } from './faults.ts';
-import { requireRoomForInstance, requireRoomForManualSnapshot } from './limits.ts';
+import { requireRoomForManualSnapshot } from './limits.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
 import { applyFilters, byKey, page } from './paging.ts';
-import { place } from './placement.ts';
 import type { InstanceRecord } from './records.ts';
-import { newResourceId, parameterGroupFor } from './new-instance.ts';
 import { restoreFromSnapshot } from './restore.ts';
-import { generatedPassword, scramVerifier } from './scram.ts';
-import { tagContext, tagsFrom } from './tags.ts';
-
-const CREATE_REFUSED = [
-  ...[
-    'DBClusterIdentifier',
-    'DBSecurityGroups',
-    'CharacterSetName',
-    'TdeCredentialArn',
-    'Domain',
-    'DomainFqdn',
-  ],
-  ...[
-    'CustomIamInstanceProfile',
-    'MultiTenant',
-    'AdditionalStorageVolumes',
-    'DBCapacityReservationIdentifier',
-  ],
-  ...['TagSpecifications', 'EnableCustomerOwnedIp', 'DedicatedLogVolume', 'MasterUserAuthenticationType'],
-];
-const DELETABLE_ONLY_WITHOUT_FINAL = new Set([
-  'failed',
-  'incompatible-restore',
-  'incompatible-network',
-  'restore-error',
-]);
+import { generatedPassword } from './scram.ts';
+import { WITHOUT_FINAL_SNAPSHOT } from './statuses.ts';
+import { tagContext } from './tags.ts';
 
 export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
   const { platform, store, fleet } = context;
 
   return {
-    async CreateDBInstance(input, call) {
-      refuseMembers('rds', 'CreateDBInstance', input, CREATE_REFUSED);
-      const id = identifier(
-        required(input.DBInstanceIdentifier, 'DBInstanceIdentifier'),
-        'DBInstanceIdentifier',
-      );
-      const tags = tagsFrom(input.Tags);
-      platform.authorize(call, 'rds:CreateDBInstance', rdsArn(call, 'db', id), {
-        ...tagContext(tags),
-        'rds:PubliclyAccessible': String(input.PubliclyAccessible ?? false),
-        'rds:StorageEncrypted': String(input.StorageEncrypted ?? false),
-      });
-      const engineVersion = engineVersionFor(input.Engine, input.EngineVersion, fleet.host.binaries.version);
-      if (store.instance(call, id))
-        throw fault(RDS.DBInstanceAlreadyExistsFault, 'DB instance already exists');
-      const allocatedStorage = input.AllocatedStorage ?? 20;
-      requireRoomForInstance(store, call, allocatedStorage);
-      const masterUsername = required(input.MasterUsername, 'MasterUsername');
-      requireUsername(masterUsername);
-      const password = passwordFrom(input.MasterUserPassword, input.ManageMasterUserPassword ?? false);
-      const encrypted = input.StorageEncrypted ?? false;
-      if (!encrypted && input.KmsKeyId !== undefined)
-        throw invalidCombination('KmsKeyId can be given only with StorageEncrypted.');
-      const kmsKeyArn = encrypted ? await keyForNewData(platform, call, input.KmsKeyId) : undefined;
-      const parameterGroup = parameterGroupFor(context, call, input.DBParameterGroupName, engineVersion);
-      const multiAz = input.MultiAZ ?? false;
-      const placed = await place(context, call, {
-        subnetGroup: input.DBSubnetGroupName,
-        securityGroupIds: input.VpcSecurityGroupIds,
-        availabilityZone: input.AvailabilityZone,
-        multiAz,
-        port: input.Port,
-      });
-      const masterVerifier = await scramVerifier(password);
-      const dbiResourceId = newResourceId();
-      const masterSecret =
-        input.ManageMasterUserPassword === true
-          ? await putSecret(call, dbiResourceId, masterUsername, password, input.MasterUserSecretKmsKeyId)
-          : undefined;
-      if (store.instance(call, id))
-        throw fault(RDS.DBInstanceAlreadyExistsFault, 'DB instance already exists');
-      const record: InstanceRecord = {
-        ...placed,
-        ...{ accountId: call.accountId, region: call.region, id, dbiResourceId, status: 'creating' },
-        ...{ engineVersion, masterUsername, dbName: input.DBName, allocatedStorage, encrypted, kmsKeyArn },
-        instanceClass: required(input.DBInstanceClass, 'DBInstanceClass'),
-        storageType: input.StorageType ?? 'gp2',
-        parameterGroup,
-        multiAz,
-        publiclyAccessible: input.PubliclyAccessible ?? false,
-        autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade ?? true,
-        deletionProtection: input.DeletionProtection ?? false,
-        copyTagsToSnapshot: input.CopyTagsToSnapshot ?? false,
-        iamAuthentication: input.EnableIAMDatabaseAuthentication ?? false,
-        backupRetentionPeriod: retentionDays(input.BackupRetentionPeriod ?? 1),
-        backupWindow: input.PreferredBackupWindow ?? '03:00-03:30',
-        maintenanceWindow: input.PreferredMaintenanceWindow ?? 'sun:06:00-sun:06:30',
-        chosenWindows: {
-          backup: input.PreferredBackupWindow !== undefined,
-          maintenance: input.PreferredMaintenanceWindow !== undefined,
-        },
-        caIdentifier: input.CACertificateIdentifier ?? 'rds-ca-rsa2048-g1',
-        engineLifecycleSupport: input.EngineLifecycleSupport ?? 'open-source-rds-extended-support',
-        tags,
-        masterSecret,
-        pending: {},
-        work: { kind: 'create', masterVerifier },
-      };
-      await store.instances.put(keyOf(call, id), record);
-      fleet.create(record, masterVerifier);
-      return { DBInstance: describeInstance(store, record) };
-    },
-
     async RestoreDBInstanceFromDBSnapshot(input, call) {
       return { DBInstance: await restoreFromSnapshot(context, input, call) };
     },
@@ -168,12 +70,21 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
     },
 
     async RebootDBInstance(input, call) {
-      refuseMembers('rds', 'RebootDBInstance', input, ['ForceFailover']);
+      if (input.ForceFailover === true) {
+        const { id, multiAz } = find(
+          call,
+          idFrom(required(input.DBInstanceIdentifier, 'DBInstanceIdentifier')),
+        );
+        if (!multiAz)
+          throw invalidCombination(
+            `The DB instance ${id} is not Multi-AZ: it cannot be rebooted with failover.`,
+          );
+      }
       const record = await change(
         input.DBInstanceIdentifier,
         'rds:RebootDBInstance',
         call,
-        ['available'],
+        ['available', 'storage-optimization', 'incompatible-parameters'],
         'rebooting',
       );
       fleet.reboot(keyOf(record, record.id));
@@ -238,7 +149,7 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
 
   function requireFinalSnapshot(record: InstanceRecord, finalId: string, call: Call): void {
     const id = identifier(finalId, 'FinalDBSnapshotIdentifier', 255);
-    if (DELETABLE_ONLY_WITHOUT_FINAL.has(record.status) || !fleet.server(keyOf(record, record.id)))
+    if (WITHOUT_FINAL_SNAPSHOT.has(record.status) || !fleet.server(keyOf(record, record.id)))
       throw fault(
         RDS.InvalidDBInstanceStateFault,
         `Cannot take a final snapshot of instance ${record.id} in state ${record.status}: set SkipFinalSnapshot.`,
@@ -249,24 +160,6 @@ export function instanceHandlers(context: RdsContext): Handlers<typeof RDS> {
         `Cannot create the snapshot because a snapshot with the identifier ${id} already exists.`,
       );
     requireRoomForManualSnapshot(store, call);
-  }
-
-  async function putSecret(
-    call: Call,
-    resourceId: string,
-    username: string,
-    password: string,
-    kmsKey: string | undefined,
-  ): Promise<InstanceRecord['masterSecret']> {
-    const name = `rds!${resourceId}`;
-    const arn = await platform.secrets.putManaged(
-      call.accountId,
-      call.region,
-      name,
-      { username, password },
-      kmsKey,
-    );
-    return { arn, kmsKeyArn: kmsKey ?? (await platform.keys.managed('secretsmanager', call)).arn };
   }
 }
 
@@ -299,11 +192,4 @@ export function requireUsername(name: string): void {
     );
   if (/^(pg_|rds)/i.test(name) || /^(admin|master|postgresql)$/i.test(name))
     throw invalidValue(`MasterUsername ${name} cannot be used as it is a reserved word used by the engine`);
-}
-
-function engineVersionFor(engine: string | undefined, asked: string | undefined, have: string): string {
-  if (engine !== 'postgres')
-    throw invalidValue(`Invalid DB engine: ${engine ?? ''}. Here there is only postgres.`);
-  if (asked === undefined || asked === have || asked === majorOf(have)) return have;
-  throw invalidCombination(`Cannot find version ${asked} for postgres. This computer has ${have}.`);
 }

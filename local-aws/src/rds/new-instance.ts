@@ -1,16 +1,18 @@
 import {
   DBInstanceAlreadyExistsFault,
   DBParameterGroupNotFoundFault,
+  OptionGroupNotFoundFault,
   type RestoreDBInstanceFromDBSnapshotCommandInput,
 } from '@aws-sdk/client-rds';
 import { randomBytes } from 'node:crypto';
 import type { Place } from '../platform.ts';
+import { notImplemented, refuseOthers } from '../wire/errors.ts';
 import type { Call } from '../wire/handlers.ts';
 import { dailyWindow } from './backup-schedule.ts';
 import type { RdsContext } from './context.ts';
-import { majorOf, PARAMETER_GROUP } from './describe.ts';
+import { majorOf, OPTION_GROUP, PARAMETER_GROUP } from './describe.ts';
 import { usableKey } from './encryption.ts';
-import { fault, invalidValue } from './faults.ts';
+import { fault, invalidCombination, invalidValue } from './faults.ts';
 import { retentionDays } from './instance-handlers.ts';
 import { requireRoomForInstance } from './limits.ts';
 import { keyOf } from './names.ts';
@@ -18,13 +20,54 @@ import { place } from './placement.ts';
 import type { InstanceFacts, InstanceRecord, InstanceWork, Tag } from './records.ts';
 import type { RdsStore } from './store.ts';
 
-/** What neither kind of restore understands. */
-export const REFUSED_AT_RESTORE = [
-  ...['DBClusterSnapshotIdentifier', 'TdeCredentialArn', 'Domain', 'DomainFqdn', 'CustomIamInstanceProfile'],
-  ...['ManageMasterUserPassword', 'DBCapacityReservationIdentifier', 'AdditionalStorageVolumes', 'DBName'],
-  ...['TagSpecifications', 'EnableCustomerOwnedIp', 'DedicatedLogVolume', 'MaxAllocatedStorage'],
-  ...['EnableCloudwatchLogsExports', 'ProcessorFeatures', 'DomainAuthSecretArn', 'DomainDnsIps', 'DomainOu'],
+/** Members that AWS has and that change nothing here, as long as they say what holds anyway. */
+export const INERT = [
+  ...['LicenseModel', 'NetworkType', 'BackupTarget', 'MonitoringInterval', 'EnableIAMDatabaseAuthentication'],
 ];
+
+/** @throws NotImplemented (501) */
+export function requireInert(operation: string, input: object): void {
+  const holds: Record<string, unknown> = {
+    LicenseModel: 'postgresql-license',
+    NetworkType: 'IPV4',
+    BackupTarget: 'region',
+    MonitoringInterval: 0,
+    // The PostgreSQL that comes with this package can ask nobody else whether a password is right.
+    EnableIAMDatabaseAuthentication: false,
+  };
+  for (const name of INERT) {
+    const value = (input as Record<string, unknown>)[name];
+    if (value !== undefined && value !== null && value !== holds[name])
+      throw notImplemented('rds', `${operation} with ${name} ${JSON.stringify(value)}`);
+  }
+}
+
+/** What both kinds of restore understand. */
+const KNOWN_AT_RESTORE = [
+  ...[
+    'DBInstanceClass',
+    'AllocatedStorage',
+    'StorageType',
+    'DBSubnetGroupName',
+    'VpcSecurityGroupIds',
+    'Port',
+  ],
+  ...['AvailabilityZone', 'MultiAZ', 'PubliclyAccessible', 'AutoMinorVersionUpgrade', 'DeletionProtection'],
+  ...['CopyTagsToSnapshot', 'BackupRetentionPeriod', 'PreferredBackupWindow', 'CACertificateIdentifier'],
+  ...['EngineLifecycleSupport', 'DBParameterGroupName', 'OptionGroupName', 'Tags', 'Engine', ...INERT],
+];
+
+/** @throws NotImplemented (501) for what a restore here does not understand */
+export function requireKnownAtRestore(
+  operation: string,
+  input: Wishes & { Engine?: string | undefined },
+  own: readonly string[],
+): void {
+  refuseOthers('rds', operation, input, [...KNOWN_AT_RESTORE, ...own]);
+  requireInert(operation, input);
+  if (input.Engine !== undefined && input.Engine !== 'postgres')
+    throw invalidCombination(`A backup of postgres cannot be restored as ${input.Engine}.`);
+}
 
 /** What restores have in common. */
 type Wishes = Pick<
@@ -47,6 +90,7 @@ type Wishes = Pick<
   | 'CACertificateIdentifier'
   | 'EngineLifecycleSupport'
   | 'DBParameterGroupName'
+  | 'OptionGroupName'
 >;
 
 interface NewInstance {
@@ -74,6 +118,12 @@ export async function makeInstance(
     );
   requireRoomForInstance(store, call, allocatedStorage);
   const parameterGroup = parameterGroupFor(context, call, input.DBParameterGroupName, from.engineVersion);
+  const optionGroup = optionGroupFor(
+    context,
+    call,
+    input.OptionGroupName ?? from.optionGroup,
+    from.engineVersion,
+  );
   const multiAz = input.MultiAZ ?? false;
   const placed = await place(context, call, {
     subnetGroup: input.DBSubnetGroupName,
@@ -94,12 +144,13 @@ export async function makeInstance(
     encrypted: from.encrypted,
     kmsKeyArn: from.kmsKeyArn,
     parameterGroup,
+    optionGroup,
     multiAz,
     publiclyAccessible: input.PubliclyAccessible ?? false,
     autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade ?? from.autoMinorVersionUpgrade,
     deletionProtection: input.DeletionProtection ?? false,
     copyTagsToSnapshot: input.CopyTagsToSnapshot ?? false,
-    iamAuthentication: input.EnableIAMDatabaseAuthentication ?? from.iamAuthentication,
+    iamAuthentication: from.iamAuthentication,
     backupRetentionPeriod: retentionDays(input.BackupRetentionPeriod ?? from.backupRetentionPeriod),
     backupWindow:
       input.PreferredBackupWindow === undefined
@@ -130,8 +181,25 @@ export function parameterGroupFor(
 ): string {
   const fallback = PARAMETER_GROUP(majorOf(engineVersion));
   if (name === undefined || name === fallback) return fallback;
-  if (store.parameterGroups.has(keyOf(where, name.toLowerCase()))) return name.toLowerCase();
-  throw fault(DBParameterGroupNotFoundFault, `DBParameterGroup not found: ${name}`);
+  const group = store.parameterGroups.get(keyOf(where, name.toLowerCase()));
+  if (!group) throw fault(DBParameterGroupNotFoundFault, `DBParameterGroup not found: ${name}`);
+  if (group.family !== `postgres${majorOf(engineVersion)}`)
+    throw invalidCombination(
+      `The parameter group ${group.name} with DBParameterGroupFamily ${group.family} cannot be used for this instance. Please use a parameter group with DBParameterGroupFamily postgres${majorOf(engineVersion)}`,
+    );
+  return group.name;
+}
+
+/** The option group asked for; undefined stands for the default one. */
+export function optionGroupFor(
+  { store }: RdsContext,
+  where: Place,
+  name: string | undefined,
+  engineVersion: string,
+): string | undefined {
+  if (name === undefined || name === OPTION_GROUP(majorOf(engineVersion))) return undefined;
+  if (store.optionGroups.has(keyOf(where, name.toLowerCase()))) return name.toLowerCase();
+  throw fault(OptionGroupNotFoundFault, `Specified OptionGroupName: ${name} not found.`);
 }
 
 /** 26 characters, as AWS makes them. */

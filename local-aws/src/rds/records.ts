@@ -29,6 +29,8 @@ export interface InstanceRecord extends Place {
   readonly availabilityZone: string;
   readonly securityGroupIds: readonly string[];
   readonly parameterGroup: string;
+  /** Left out: in sync. */
+  readonly parameterStatus?: 'pending-reboot' | undefined;
   /** Left out: the default one. */
   readonly optionGroup?: string | undefined;
   readonly multiAz: boolean;
@@ -47,6 +49,14 @@ export interface InstanceRecord extends Place {
   readonly tags: readonly Tag[];
   readonly masterSecret?: { readonly arn: string; readonly kmsKeyArn?: string | undefined } | undefined;
   readonly pending: PendingChanges;
+  /** Since when changes wait for a maintenance window. */
+  readonly pendingSince?: string | undefined;
+  /** What is being applied now; taken up again after a crash. */
+  readonly applying?: PendingChanges | undefined;
+  /** Since when its server is down; RDS starts a stopped instance again after seven days. */
+  readonly stoppedAt?: string | undefined;
+  /** Since when its blocks are being loaded, by the real clock: a restored instance is slow at first. */
+  readonly loadingSince?: string | undefined;
   /** The restore job of AWS Backup that made it. */
   readonly awsBackupJob?: string | undefined;
   /** Why it is in the dead end that its status names. */
@@ -162,6 +172,13 @@ export interface ParameterGroupRecord extends Place {
   readonly family: string;
   readonly description: string;
   readonly tags: readonly Tag[];
+  /** What somebody set, by name. */
+  readonly parameters?: Readonly<Record<string, SetParameter>> | undefined;
+}
+
+export interface SetParameter {
+  readonly value: string;
+  readonly applyMethod: 'immediate' | 'pending-reboot';
 }
 
 export interface OptionGroupRecord extends Place {

@@ -6,7 +6,6 @@ import {
   PointInTimeRestoreNotEnabledFault,
   type RestoreDBInstanceToPointInTimeCommandInput,
 } from '@aws-sdk/client-rds';
-import { refuseMembers } from '../wire/errors.ts';
 import type { Call } from '../wire/handlers.ts';
 import { backupKey } from './automated-backups.ts';
 import type { RdsContext } from './context.ts';
@@ -14,15 +13,20 @@ import { describeInstance } from './describe.ts';
 import { fault, invalidCombination, invalidValue, required } from './faults.ts';
 import { idFrom } from './instance-handlers.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
-import { makeInstance, REFUSED_AT_RESTORE, requireFreeName } from './new-instance.ts';
+import { makeInstance, requireFreeName, requireKnownAtRestore } from './new-instance.ts';
 import type { AutomatedBackupRecord } from './records.ts';
 import { tagContext, tagsFrom } from './tags.ts';
+
+const OWN = [
+  ...['TargetDBInstanceIdentifier', 'SourceDBInstanceIdentifier', 'SourceDbiResourceId'],
+  ...['SourceDBInstanceAutomatedBackupsArn', 'RestoreTime', 'UseLatestRestorableTime'],
+];
 
 type Input = RestoreDBInstanceToPointInTimeCommandInput;
 
 /** RestoreDBInstanceToPointInTime: a new instance, still `creating`, from a base and the WAL after it. */
 export async function restoreToTime(context: RdsContext, input: Input, call: Call): Promise<DBInstance> {
-  refuseMembers('rds', 'RestoreDBInstanceToPointInTime', input, REFUSED_AT_RESTORE);
+  requireKnownAtRestore('RestoreDBInstanceToPointInTime', input, OWN);
   const { platform, store, fleet } = context;
   const id = identifier(
     required(input.TargetDBInstanceIdentifier, 'TargetDBInstanceIdentifier'),

@@ -6,13 +6,12 @@ import {
   type RestoreDBInstanceFromDBSnapshotCommandInput,
 } from '@aws-sdk/client-rds';
 import type { Place } from '../platform.ts';
-import { refuseMembers } from '../wire/errors.ts';
 import type { Call } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { describeInstance } from './describe.ts';
-import { fault, required } from './faults.ts';
+import { describeInstance, majorOf } from './describe.ts';
+import { fault, invalidCombination, required } from './faults.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
-import { makeInstance, REFUSED_AT_RESTORE, requireFreeName } from './new-instance.ts';
+import { makeInstance, requireFreeName, requireKnownAtRestore } from './new-instance.ts';
 import type { SnapshotRecord } from './records.ts';
 import { tagContext, tagsFrom } from './tags.ts';
 
@@ -25,7 +24,10 @@ export async function restoreFromSnapshot(
   call: Call,
   awsBackupJob?: string,
 ): Promise<DBInstance> {
-  refuseMembers('rds', 'RestoreDBInstanceFromDBSnapshot', input, REFUSED_AT_RESTORE);
+  requireKnownAtRestore('RestoreDBInstanceFromDBSnapshot', input, [
+    'DBInstanceIdentifier',
+    'DBSnapshotIdentifier',
+  ]);
   const { platform, store, fleet } = context;
   const id = identifier(required(input.DBInstanceIdentifier, 'DBInstanceIdentifier'), 'DBInstanceIdentifier');
   const snapshot = findSnapshot(context, call, required(input.DBSnapshotIdentifier, 'DBSnapshotIdentifier'));
@@ -44,7 +46,7 @@ export async function restoreFromSnapshot(
   authorized(rdsArn(call, 'db', id));
   authorized(rdsArn(snapshot, 'snapshot', snapshot.id));
   requireFreeName(store, call, id);
-  requireRestorable(snapshot, call);
+  requireRestorable(snapshot, call, fleet.host.binaries.version);
   const snapshotKey = keyOf(snapshot, snapshot.id);
   const work = { kind: 'restore', snapshotKey } as const;
   const { encrypted, kmsKeyArn } = snapshot;
@@ -74,13 +76,17 @@ export function isSharedWith({ sharedWith }: SnapshotRecord, accountId: string):
   return sharedWith.includes(accountId) || sharedWith.includes('all');
 }
 
-function requireRestorable(snapshot: SnapshotRecord, call: Call): void {
+function requireRestorable(snapshot: SnapshotRecord, call: Call, version: string): void {
   if (snapshot.region !== call.region)
     throw fault(DBSnapshotNotFoundFault, `DBSnapshot not found in ${call.region}: copy it there first.`);
   if (snapshot.status !== 'available')
     throw fault(
       InvalidDBSnapshotStateFault,
       `DBSnapshot ${snapshot.id} must be in available status; it is ${snapshot.status}.`,
+    );
+  if (majorOf(snapshot.instance.engineVersion) !== majorOf(version))
+    throw invalidCombination(
+      `Cannot find version ${snapshot.instance.engineVersion} for postgres. This computer has ${version}.`,
     );
   if (snapshot.accountId !== call.accountId && snapshot.encrypted)
     throw fault(

@@ -164,6 +164,9 @@ export class Snapshots {
     const server = this.#fleet.server(instanceKey);
     if (!server) throw new Error('The database server is not running.');
     await this.#note(record, `Creating ${kindOf(record)} snapshot`, 'creation'); // RDS-EVENT-0040, 0090
+    const source = { sourceType: 'db-instance', sourceId: record.instance.id } as const;
+    if (record.type === 'automated')
+      await this.#store.note(record, source, 'Backing up DB instance', 'backup'); // RDS-EVENT-0001
     const progress = this.#progress(key);
     const [manifest] = await Promise.all([
       takeSnapshot(server, this.#store.snapshotDir(record), { signal, onProgress: progress }),
@@ -179,6 +182,8 @@ export class Snapshots {
       kindOf(record) === 'automated' ? 'Automated snapshot created' : 'Manual snapshot created',
       'creation',
     ); // RDS-EVENT-0042, 0091
+    if (record.type === 'automated')
+      await this.#store.note(record, source, 'Finished DB Instance backup', 'backup'); // RDS-EVENT-0002
   }
 
   async #takeFinal(instance: InstanceRecord, id: string): Promise<void> {

@@ -2,19 +2,17 @@ import * as RDS from '@aws-sdk/client-rds';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { describeSubnetGroup, majorOf, OPTION_GROUP, PARAMETER_GROUP } from './describe.ts';
+import { describeSubnetGroup } from './describe.ts';
 import { fault, invalidValue, required } from './faults.ts';
 import { room } from './limits.ts';
 import { keyOf, rdsArn } from './names.ts';
 import { byKey, page } from './paging.ts';
-import type { ParameterGroupRecord, SubnetGroupRecord } from './records.ts';
+import type { SubnetGroupRecord } from './records.ts';
 import { tagContext, tagsFrom } from './tags.ts';
 
-/** Subnet groups are real: they decide where an instance's address lies. Parameter and option groups are names only. */
-export function groupHandlers(context: RdsContext): Handlers<typeof RDS> {
+/** Subnet groups decide where an instance's address lies. */
+export function subnetGroupHandlers(context: RdsContext): Handlers<typeof RDS> {
   const { platform, store } = context;
-  const { version } = context.fleet.host.binaries;
-  const family = `postgres${majorOf(version)}`;
 
   return {
     async CreateDBSubnetGroup(input, call) {
@@ -92,89 +90,6 @@ export function groupHandlers(context: RdsContext): Handlers<typeof RDS> {
       await store.subnetGroups.remove(keyOf(call, record.name));
       return {};
     },
-
-    async CreateDBParameterGroup(input, call) {
-      refuseMembers('rds', 'CreateDBParameterGroup', input, ['TagSpecifications']);
-      const name = required(input.DBParameterGroupName, 'DBParameterGroupName').toLowerCase();
-      const tags = tagsFrom(input.Tags);
-      platform.authorize(call, 'rds:CreateDBParameterGroup', rdsArn(call, 'pg', name), tagContext(tags));
-      const wanted = required(input.DBParameterGroupFamily, 'DBParameterGroupFamily');
-      if (wanted !== family)
-        throw invalidValue(
-          `ParameterGroupFamily ${wanted} is not a valid parameter group family here; ${family} is.`,
-        );
-      if (store.parameterGroups.has(keyOf(call, name)))
-        throw fault(RDS.DBParameterGroupAlreadyExistsFault, `Parameter group ${name} already exists`);
-      const { accountId, region } = call;
-      const description = required(input.Description, 'Description');
-      const record: ParameterGroupRecord = { accountId, region, name, family, description, tags };
-      await store.parameterGroups.put(keyOf(call, name), record);
-      return { DBParameterGroup: describeParameterGroup(record) };
-    },
-
-    async DescribeDBParameterGroups(input, call) {
-      const wanted = input.DBParameterGroupName?.toLowerCase();
-      platform.authorize(call, 'rds:DescribeDBParameterGroups', rdsArn(call, 'pg', wanted ?? '*'));
-      const { accountId, region } = call;
-      const fallback = { accountId, region, name: PARAMETER_GROUP(majorOf(version)), family, tags: [] };
-      const own = [...store.parameterGroups.values()].filter(
-        (record) => record.accountId === accountId && record.region === region,
-      );
-      const all = [{ ...fallback, description: `Default parameter group for ${family}` }, ...own].sort(
-        byKey(({ name }) => name),
-      );
-      const matching = all.filter(({ name }) => wanted === undefined || name === wanted);
-      if (wanted !== undefined && matching.length === 0)
-        throw fault(RDS.DBParameterGroupNotFoundFault, `DBParameterGroup not found: ${wanted}`);
-      const { items, Marker } = page(matching, ({ name }) => name, input);
-      return { DBParameterGroups: items.map(describeParameterGroup), Marker };
-    },
-
-    async DeleteDBParameterGroup(input, call) {
-      const name = required(input.DBParameterGroupName, 'DBParameterGroupName').toLowerCase();
-      platform.authorize(call, 'rds:DeleteDBParameterGroup', rdsArn(call, 'pg', name));
-      if (!store.parameterGroups.has(keyOf(call, name)))
-        throw fault(RDS.DBParameterGroupNotFoundFault, `DBParameterGroup not found: ${name}`);
-      const used = [...store.instances.values()].some(
-        (record) =>
-          record.parameterGroup === name &&
-          record.accountId === call.accountId &&
-          record.region === call.region,
-      );
-      if (used)
-        throw fault(
-          RDS.InvalidDBParameterGroupStateFault,
-          'One or more database instances are still members of this parameter group',
-        );
-      await store.parameterGroups.remove(keyOf(call, name));
-      return {};
-    },
-
-    async DescribeOptionGroups(input, call) {
-      const name = OPTION_GROUP(majorOf(version));
-      platform.authorize(call, 'rds:DescribeOptionGroups', rdsArn(call, 'og', input.OptionGroupName ?? '*'));
-      if (input.OptionGroupName !== undefined && input.OptionGroupName !== name)
-        throw fault(
-          RDS.OptionGroupNotFoundFault,
-          `Specified OptionGroupName: ${input.OptionGroupName} not found.`,
-        );
-      const facts = { EngineName: 'postgres', MajorEngineVersion: majorOf(version), Options: [] };
-      return {
-        OptionGroupsList: [
-          {
-            ...{
-              OptionGroupName: name,
-              OptionGroupDescription: `Default option group for postgres ${majorOf(version)}`,
-            },
-            ...{
-              ...facts,
-              AllowsVpcAndNonVpcInstanceMemberships: true,
-              OptionGroupArn: rdsArn(call, 'og', name),
-            },
-          },
-        ],
-      };
-    },
   };
 
   function subnetGroup(name: string, call: Call): SubnetGroupRecord {
@@ -202,13 +117,4 @@ export function groupHandlers(context: RdsContext): Handlers<typeof RDS> {
       );
     return { vpcId: first.vpcId, subnetIds };
   }
-}
-
-function describeParameterGroup(record: ParameterGroupRecord): RDS.DBParameterGroup {
-  return {
-    DBParameterGroupName: record.name,
-    DBParameterGroupFamily: record.family,
-    Description: record.description,
-    DBParameterGroupArn: rdsArn(record, 'pg', record.name),
-  };
 }
