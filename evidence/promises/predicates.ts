@@ -107,8 +107,11 @@ export function covered(record: PromiseRecord, { from, to }: Pick<Question, 'fro
 function backedUp(one: OfResource, every: number, record: PromiseRecord, question: Question): Finding {
   const times = one.backups.map(({ slot, key }) => ({ slot, key }));
   const subject = `${one.name} was backed up`;
-  if (one.ends.size > 0 && [...one.ends].every((end) => end === 'not-covered'))
-    return broken(`${one.name} exists, and the policy neither protects nor excludes it`);
+  const uncovered = one.ends.get('not-covered');
+  if (uncovered !== undefined && one.ends.size === 1)
+    return broken(`${one.name} exists, and the policy neither protects nor excludes it`, [
+      { key: uncovered, says: 'its population' },
+    ]);
   return inEvery(subject, 'no backup is recorded', one, times, every + CLOCK_CHANGE_MS, record, question);
 }
 

@@ -43,7 +43,8 @@ export interface OfResource {
   /** First and last slot in which a population names it. */
   readonly first: number;
   last: number;
-  readonly ends: Set<string>;
+  /** How it ended in some slot, with the last seal that says so. */
+  readonly ends: Map<string, string>;
   readonly backups: Backup[];
   readonly recoveries: Recovery[];
 }
@@ -89,7 +90,7 @@ export function recordOf(basis: Basis, policy?: string) {
       name,
       first: slot,
       last: slot,
-      ends: new Set<string>(),
+      ends: new Map<string, string>(),
       backups: [],
       recoveries: [],
     };
@@ -134,12 +135,12 @@ export function recordOf(basis: Basis, policy?: string) {
   }
 
   return {
-    add({ seal, statements }: NightRecord): void {
+    add({ seal, statements, key: sealKey }: NightRecord): void {
       if (policy === undefined || seal.night.policy === policy) {
         slots.add(Date.parse(seal.night.slot));
         for (const { resource, arn, slot, end } of seal.night.population)
           if (arn !== seal.night.policy && resource !== 'inventory' && resource !== 'retention')
-            ofResource(resource, Date.parse(slot)).ends.add(end);
+            ofResource(resource, Date.parse(slot)).ends.set(end, sealKey);
       }
       const inOrder = [...statements].sort((a, b) => (a.writtenAt < b.writtenAt ? -1 : 1));
       for (const { key, fact, writtenAt } of inOrder) {

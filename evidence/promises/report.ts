@@ -61,7 +61,7 @@ function answerOf(
     ({ name, first, last }) => (asked?.includes(name) ?? true) && first <= to && last >= from,
   );
   const excluded = (one: OfResource): boolean =>
-    asked === undefined && one.ends.size > 0 && [...one.ends].every((end) => end === 'excluded');
+    asked === undefined && one.ends.size > 0 && [...one.ends.keys()].every((end) => end === 'excluded');
   const resources = meant.filter((one) => !excluded(one)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const unknown = (asked ?? []).filter((name) => !meant.some((one) => one.name === name));
   const question: Question = { from, to, resources };

@@ -12,10 +12,14 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 
 function write(part: Part): string {
   if (part === null || part === undefined || part === false) return '';
-  if (typeof part === 'string' || typeof part === 'number') return escaped(String(part));
+  if (typeof part === 'string' || typeof part === 'number')
+    return escaped(String(part)).replaceAll(NUMBER_AND_UNIT, '$1&#160;');
   if ('html' in part) return part.html;
   return part.map(write).join('');
 }
+
+/** A number and its unit stay on one line. */
+const NUMBER_AND_UNIT = /(\d) (?=(?:s|min|h|d|UTC|B|KiB|MiB|GiB|TiB|%)\b|%)/g;
 
 export function escaped(text: string): string {
   const names: Readonly<Record<string, string>> = {
@@ -119,6 +123,7 @@ p { margin: .4rem 0; max-width: 48rem; }
 .inconclusive, .unknown, .pending, .governance, .not-provable, .not-covered { color: var(--open); background: var(--open-paper); }
 .excluded { color: var(--soft); background: var(--panel); }
 .mark { font-weight: 600; padding: 0 .35rem; border-radius: .2rem; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+td .mark { white-space: nowrap; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .figure { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; break-inside: avoid; }
 .figure b { display: block; font-size: 1.35rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
@@ -134,6 +139,7 @@ thead th { border-bottom-width: 2px; } tbody th { font-weight: 600; }
 tr { break-inside: avoid; }
 code { font: .85em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 52rem; }
+.time { white-space: nowrap; }
 .none { color: var(--soft); }
 svg { width: 100%; height: auto; display: block; margin: .5rem 0 1rem; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
@@ -149,7 +155,7 @@ svg .gone { fill: none; stroke: var(--bad); } svg .out { fill: var(--soft); } sv
 @media print {
   :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --panel: #fff; --good: #0b6b3a; --bad: #a61b1b; --open: #7a5200; --good-paper: #fff; --bad-paper: #fff; --open-paper: #fff; --bar: #555; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; } .figures { grid-template-columns: repeat(4, 1fr); }
-  th, td { font-size: 9pt; } thead { display: table-header-group; } p, li { orphans: 3; widows: 3; }
+  th, td { font-size: 9pt; } thead { display: table-header-group; break-after: avoid; } tbody tr:first-child { break-before: avoid; } .figure b { font-size: 13pt; } p, li { orphans: 3; widows: 3; }
   h2, h3, caption { break-after: avoid; } .figures, svg { break-inside: avoid; } a { color: inherit; }
 }
 `;

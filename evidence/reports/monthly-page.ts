@@ -1,4 +1,5 @@
 import { count, howLong, some, when } from '../../domain/words.ts';
+import { axisOf } from './population.ts';
 import { heatMapOf, legendOf } from './heat-map.ts';
 import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
 import { exposureOf } from './monthly.ts';
@@ -15,7 +16,8 @@ const DAY_MS = 86_400_000;
 export function monthlyPage(report: MonthlyReport): string {
   const { period, population, nights, objectives, basis } = report;
   const good = population.counts['passed'] ?? 0;
-  const share = population.cells === 0 ? 0 : Math.floor((good / population.cells) * 1000) / 10;
+  const due = population.cells - (population.counts['excluded'] ?? 0);
+  const share = due === 0 ? 0 : Math.floor((good / due) * 1000) / 10;
   const worst = (values: readonly (number | null)[]): string => {
     const known = values.flatMap((value) => value ?? []);
     return known.length === 0 ? 'not measured' : howLong(known.reduce((a, b) => Math.max(a, b)));
@@ -30,7 +32,7 @@ export function monthlyPage(report: MonthlyReport): string {
         <p>${conclusion(report)}</p>
       </header>
       <div class="figures">
-        ${figure(`${share.toFixed(1)} %`, `of ${some(population.cells, 'slot')} passed (${count(good)})`)}
+        ${figure(`${share.toFixed(1)} %`, `passed: ${count(good)} of ${some(due, 'slot')} of resources that are not excluded`)}
         ${figure(count(report.drills), 'copies restored and checked')}
         ${figure(worst(nights.map(({ worstRto }) => worstRto)), `worst recovery time${target(objectives.rtoSeconds)}`)}
         ${figure(worst(nights.map(({ worstRpo }) => worstRpo)), `worst age of data${target(objectives.rpoSeconds)}`)}
@@ -148,23 +150,31 @@ function lookOf(age: number | null): Look {
 }
 
 function exposure({ population }: MonthlyReport): Html {
+  const axis = axisOf(population);
+  const silent = axis.silent.map(({ first, last }): Stretch => ({
+    look: 'void',
+    first,
+    last,
+    title: 'no night was sealed',
+  }));
   const rows = exposureOf(population).map(({ resource, ages }) => {
     const stretches: Stretch[] = [];
-    ages.forEach((age, n) => {
+    ages.forEach((age, slot) => {
+      const n = axis.parts(slot, slot)[0]?.first ?? slot;
       const look = lookOf(age);
       const last = stretches.at(-1);
       const age_ = age === null ? 'none verified before in this period' : howLong(age / 1000);
       if (last?.look === look && last.last === n - 1) stretches[stretches.length - 1] = { ...last, last: n };
       else stretches.push({ look, first: n, last: n, title: `${resource}: ${age_}` });
     });
-    return { name: resource, stretches };
+    return { name: resource, stretches: [...stretches, ...silent] };
   });
-  return html`${legendOf([...AGES.map(([look, text]) => [look, text] as const), ['gone', 'none verified before in this period']])}
-  ${heatMapOf(
-    'Exposure by slot',
-    population.slots.map(({ slot }) => slot.slice(0, 10)),
-    rows,
-  )}`;
+  return html`${legendOf([
+    ...AGES.map(([look, text]) => [look, text] as const),
+    ['gone', 'none verified before in this period'],
+    ['void', 'silence: no night was sealed'],
+  ])}
+  ${heatMapOf('Exposure by slot', axis.columns, rows)}`;
 }
 
 function freshUntil({ population: { nextDue } }: MonthlyReport): Html {

@@ -2,7 +2,7 @@ import { count, some, when } from '../../domain/words.ts';
 import { heatMapOf, legendOf } from './heat-map.ts';
 import { codeOf, html, pageOf, tableOf } from './html.ts';
 import { basisSection, figure, listOf, mark, periodText, section } from './parts.ts';
-import { ENDS } from './population.ts';
+import { axisOf, ENDS } from './population.ts';
 import type { Look } from './heat-map.ts';
 import type { Html } from './html.ts';
 import type { End, PopulationReport, ResourceRow, Run } from './population.ts';
@@ -25,6 +25,7 @@ const LOOK_OF = new Map(END_LOOKS.map(([look, end]) => [end, look]));
 export function populationPage(report: PopulationReport): string {
   const { slots, resources, period, counts, cells, silence, basis } = report;
   const good = counts['passed'] ?? 0;
+  const left = counts['excluded'] ?? 0;
   return pageOf(
     `Population of backups and drills, ${periodText(period)}`,
     html`<header>
@@ -33,8 +34,8 @@ export function populationPage(report: PopulationReport): string {
       </header>
       <div class="figures">
         ${figure(count(resources.length), 'resources')} ${figure(count(slots.length), 'slots')}
-        ${figure(`${count(good)} of ${count(cells)}`, 'cells passed')}
-        ${figure(count(cells - good), 'cells that did not pass, each with its reason below')}
+        ${figure(`${count(good)} of ${count(cells - left)}`, 'cells passed, of those that are not excluded')}
+        ${figure(count(cells - left - good), 'cells that did not pass, each with its reason below')}
       </div>
       ${section('At a glance', glance(report))} ${section('What was not tested', notTested(report))}
       ${section('Fresh until', freshUntil(report))} ${section('Resources', resourceTable(resources))}
@@ -44,22 +45,27 @@ export function populationPage(report: PopulationReport): string {
   );
 }
 
-function glance({ slots, resources }: PopulationReport): Html {
-  const rows = resources.map(({ resource, runs: all }) => ({
+function glance(report: PopulationReport): Html {
+  const { slots, resources } = report;
+  const axis = axisOf(report);
+  const rows = resources.map(({ policy, resource, runs: all }) => ({
     name: resource,
-    stretches: all.map((run) => ({
-      look: LOOK_OF.get(run.end) ?? ('void' as const),
-      first: run.first,
-      last: run.last,
-      title: `${resource}, ${spanOf(slots, run)}: ${run.end}${run.reason === '' ? '' : `, ${run.reason}`}`,
-    })),
+    stretches: [
+      ...all.flatMap((run) =>
+        axis.parts(run.first, run.last).map((part) => ({
+          look: LOOK_OF.get(run.end) ?? ('void' as const),
+          ...part,
+          title: `${resource}, ${spanOf(slots, run)}: ${run.end}${run.reason === '' ? '' : `, ${run.reason}`}`,
+        })),
+      ),
+      ...axis.silent
+        .filter((one) => one.policy === policy)
+        .map(({ first, last }) => ({ look: 'void' as const, first, last, title: 'no night was sealed' })),
+    ],
   }));
-  return html`${legendOf(END_LOOKS.map(([look, , text]) => [look, text]))}
-  ${heatMapOf(
-    'Resources by slot',
-    slots.map(({ slot }) => slot.slice(0, 10)),
-    rows,
-  )}`;
+  const legend = END_LOOKS.map(([look, , text]) => [look, text] as const);
+  return html`${legendOf([...legend, ['void', 'silence: no night was sealed']])}
+  ${heatMapOf('Resources by slot', axis.columns, rows)}`;
 }
 
 function spanOf(slots: PopulationReport['slots'], { first, last }: Run): string {
@@ -87,7 +93,7 @@ function notTested({ resources, silence, unsealed, slots }: PopulationReport): H
     ),
     ...never.slice(0, 100).map(({ resource, arn, runs: all }) => {
       const last = all.at(-1);
-      return `${resource} (${arn}): never passed in this period. Last: ${last?.end ?? 'nothing'}${last === undefined || last.reason === '' ? '' : `, ${last.reason}`}.`;
+      return `${resource} (${arn}): never passed in this period. Last: ${last?.end ?? 'nothing'}${last === undefined || last.reason === '' ? '' : `, ${last.reason.replace(/\.$/, '')}`}.`;
     }),
     ...(never.length > 100 ? [`and ${count(never.length - 100)} more resources that never passed.`] : []),
   ];
@@ -138,13 +144,13 @@ function runs({ slots, resources }: PopulationReport): Html {
     </p>
     ${tableOf(
       'From the first to the last slot of each stretch',
-      ['Resource', 'End', 'Slots', 'From', 'To', 'Reason'],
+      ['Resource', 'End', 'Slots', 'From (UTC)', 'To (UTC)', 'Reason'],
       shown.map(({ row, run }) => [
         row.resource,
         mark(run.end),
         count(run.last - run.first + 1),
-        whenOf(slots[run.first]),
-        whenOf(slots[run.last]),
+        shortly(slots[run.first]),
+        shortly(slots[run.last]),
         run.reason === ''
           ? run.end === 'passed'
             ? 'every required check passed'
@@ -171,12 +177,12 @@ function slotTable({ slots, counts, cells }: PopulationReport): Html {
     ${slots.length > shown.length && html`<p>Shown are the last ${count(shown.length)} slots.</p>`}
     ${tableOf(
       'A row is a resource that the policy names, one that it excludes, or one that the inventory found',
-      ['Slot', 'Verdict', 'Seal', 'Sealed', 'Rows', 'Counted again', 'Inventory'],
+      ['Slot (UTC)', 'Verdict', 'Seal', 'Sealed (UTC)', 'Rows', 'Counted again', 'Inventory'],
       shown.map(({ slot, verdict, seal, sealedAt, listed, counted, inventory }) => [
-        when(slot),
+        shortly({ slot }),
         mark(verdict),
         count(seal),
-        when(sealedAt),
+        shortly({ slot: sealedAt }),
         count(listed),
         listed === counted ? count(counted) : mark(count(counted), 'failed'),
         inventory ? 'read' : mark('could not be read', 'inconclusive'),
@@ -195,6 +201,11 @@ function silent(silence: PopulationReport['silence']): Html {
       mark(count(slots), 'missed'),
     ]),
   );
+}
+
+/** `2026-11-21 02:30`: two of them fit beside a reason on paper. */
+function shortly(column: { readonly slot: string } | undefined): Html {
+  return html`<span class="time">${column === undefined ? '?' : when(column.slot).slice(0, 16)}</span>`;
 }
 
 function whenOf(column: PopulationReport['slots'][number] | undefined): string {

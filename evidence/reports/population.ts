@@ -173,6 +173,38 @@ export function usualDistance(sorted: readonly number[]): number | null {
   return distances.length < 2 ? null : (distances[Math.floor(distances.length / 2)] ?? null);
 }
 
+/** A ledger that was left alone for years is still drawn. */
+const MOST_SILENT = 400;
+
+/**
+ * Columns of a picture: the slots, and in between as many empty ones as there are nights without a seal, so that silence can be seen.
+ * `parts` are the columns of slots `first` to `last`, in pieces where silence comes between.
+ */
+export function axisOf({ slots, silence }: Pick<PopulationReport, 'slots' | 'silence'>) {
+  const columns: string[] = [];
+  const places: number[] = [];
+  const silent: { policy: string; first: number; last: number }[] = [];
+  const gaps = new Map(silence.map((gap) => [`${gap.policy} ${gap.after}`, gap.slots]));
+  for (const { slot, policy } of slots) {
+    places.push(columns.length);
+    columns.push(slot.slice(0, 10));
+    const missing = Math.min(gaps.get(`${policy} ${slot}`) ?? 0, MOST_SILENT);
+    if (missing > 0) silent.push({ policy, first: columns.length, last: columns.length + missing - 1 });
+    for (let n = 0; n < missing; n += 1) columns.push('');
+  }
+  function parts(first: number, last: number): { first: number; last: number }[] {
+    const found: { first: number; last: number }[] = [];
+    for (let at = first; at <= last; at += 1) {
+      const place = places[at] ?? 0;
+      const before = found.at(-1);
+      if (before?.last === place - 1) before.last = place;
+      else found.push({ first: place, last: place });
+    }
+    return found;
+  }
+  return { columns, silent, parts };
+}
+
 /** Every cell: one line per resource and slot. */
 export function* populationCsv({ slots, resources }: PopulationReport): Generator<string> {
   yield csvLine(['policy', 'resource', 'arn', 'slot', 'end', 'reason', 'seal']);
