@@ -4,6 +4,8 @@ import { createBackupJobActivities } from './backup-jobs.ts';
 import { createInventoryActivities } from './inventory.ts';
 import { createDrivers } from './kinds/index.ts';
 import { createLedgerActivities } from './ledger/index.ts';
+import { createInventoriesOfDrills } from './drill-inventory.ts';
+import { createNetworkActivities } from './network-isolation.ts';
 import { createProtectionActivities } from './protections.ts';
 import type { createProberActivities } from './prober.ts';
 import { createRecoveryPointActivities } from './recovery-points.ts';
@@ -31,6 +33,8 @@ export function createControlActivities({
     ...createRecoveryPointActivities({ clients }),
     ...createRestoreActivities({ clients, drivers, polling }),
     ...createTeardownActivities({ clients, drivers, polling }),
+    ...createNetworkActivities({ clients }),
+    ...createInventoriesOfDrills({ clients, polling }),
     ...createRetentionActivities({ clients }),
     ...createSweepActivities({ clients, drivers }),
     ...createLedgerActivities({ clients, recordedBy }),

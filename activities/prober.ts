@@ -1,6 +1,8 @@
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { Context } from '@temporalio/activity';
 import type { FenceFact, FingerprintRef } from '../domain/facts.ts';
+import { TAKEN, type CredentialFacts } from '../domain/isolation.ts';
 import type { FreshnessRule, Policy, ResourceKind } from '../domain/policy/schema.ts';
 import type { Instant } from '../domain/units.ts';
 import type { CheckId, CheckResult } from '../domain/verdict.ts';
@@ -8,8 +10,9 @@ import type { BootFacts, ProbeHooks, ProbeTarget } from '../probe/engine.ts';
 import { decodeFingerprint, encodeFingerprint } from '../probe/postgresql/fingerprint-file.ts';
 import { sizeOf, type Fingerprint } from '../probe/postgresql/fingerprint.ts';
 import { engineFor } from '../probe/registry.ts';
+import { reachTcp } from '../probe/reach-tcp.ts';
 import type { At, AwsClients } from './aws/clients.ts';
-import { refuse } from './aws/errors.ts';
+import { classOf, nameOf, refuse } from './aws/errors.ts';
 import { withoutContent } from './probe-errors.ts';
 
 /** Where a prober keeps fingerprints: the ledger, through its own role. */
@@ -65,11 +68,17 @@ export interface RunCheck {
 
 export interface ProbeFence {
   readonly targets: readonly {
-    readonly kind: ResourceKind;
+    /** `tcp`: no database, any answer to a connection counts as reached. */
+    readonly kind: ResourceKind | 'tcp';
     readonly name: string;
     readonly host: string;
     readonly port: number;
   }[];
+}
+
+export interface TryRoles {
+  readonly region: string;
+  readonly roles: readonly { readonly role: string; readonly externalId?: string }[];
 }
 
 const FENCE_TIMEOUT_MS = 5_000;
@@ -188,10 +197,39 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     async probeFence({ targets }: ProbeFence): Promise<FenceFact['attempts']> {
       const attempts = targets.map(async ({ kind, name, host, port }) => {
         const at = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
-        const { reached, how } = await engineFor(kind).reach(at, FENCE_TIMEOUT_MS);
+        const knock = kind === 'tcp' ? reachTcp : engineFor(kind).reach;
+        const { reached, how } = await knock(at, FENCE_TIMEOUT_MS);
         return { target: `${name} at ${host}:${port}`, reached, how };
       });
       return Promise.all(attempts);
+    },
+
+    /** Says as whom this prober acts, and tries to take roles that it must not get. Credentials that it is given are dropped unused. */
+    async tryRoles({ region, roles }: TryRoles): Promise<CredentialFacts> {
+      const sts = clients.sts({ region });
+      const { Arn = 'unknown' } = await sts.send(new GetCallerIdentityCommand({})).catch((error: unknown) =>
+        refuse(error, {
+          doing: 'ask STS who this prober is',
+          otherwise: 'IsolationUnknown',
+          forget: clients.forget,
+        }),
+      );
+      const attempts = roles.map(async ({ role, externalId }) => {
+        try {
+          await sts.send(
+            new AssumeRoleCommand({
+              RoleArn: role,
+              RoleSessionName: 'lifeboat-must-be-refused',
+              DurationSeconds: 900,
+              ...(externalId === undefined ? {} : { ExternalId: externalId }),
+            }),
+          );
+          return { role, refused: false, how: TAKEN };
+        } catch (error) {
+          return { role, refused: classOf(error) === 'denied', how: nameOf(error) };
+        }
+      });
+      return { caller: Arn, attempts: await Promise.all(attempts) };
     },
   };
 }

@@ -3,7 +3,13 @@ import type { Instant } from '../domain/units.ts';
 
 /** The workflow types that the worker serves. */
 export type RunType =
-  'nightlyRun' | 'protectResource' | 'restoreDrill' | 'restoreRequest' | 'retentionPass' | 'sweepOrphans';
+  | 'nightlyRun'
+  | 'protectResource'
+  | 'recordPolicy'
+  | 'restoreDrill'
+  | 'restoreRequest'
+  | 'retentionPass'
+  | 'sweepOrphans';
 
 export interface Run {
   readonly id: string;

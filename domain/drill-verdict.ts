@@ -8,6 +8,8 @@ export interface DrillEvidence {
   readonly stopped: { readonly reason: string; readonly definite: boolean } | null;
   readonly isolation: { readonly failed: readonly string[]; readonly unknown: readonly string[] };
   readonly teardown: TeardownFact;
+  /** Inventories that nobody could read, so that leftovers would not have been seen. */
+  readonly inventoryUnknown?: readonly string[];
   /** Seconds from the start of the restore until the data was verified, and the objective. */
   readonly verifiedAfter: number | null;
   readonly rtoSeconds: number;
@@ -22,6 +24,7 @@ export function judgeDrill(evidence: DrillEvidence): {
   readonly reasons: readonly string[];
 } {
   const { checks, required, stopped, isolation, teardown, verifiedAfter, rtoSeconds } = evidence;
+  const { inventoryUnknown = [] } = evidence;
   const failed: string[] = [];
   const unknown: string[] = [];
   if (stopped !== null) (stopped.definite ? failed : unknown).push(stopped.reason);
@@ -35,6 +38,7 @@ export function judgeDrill(evidence: DrillEvidence): {
     failed.push(`RTO: verified after ${Math.round(verifiedAfter)} s, the objective is ${rtoSeconds} s`);
   for (const { what, absent, seen } of teardown.removed)
     if (!absent) failed.push(`teardown: ${what} is not proven gone (${seen})`);
+  unknown.push(...inventoryUnknown.map((reason) => `teardown: ${reason}`));
   const status: Status =
     failed.length > 0 ? 'failed' : unknown.length > 0 || data.status !== 'passed' ? 'inconclusive' : 'passed';
   return { status, reasons: [...failed, ...unknown] };

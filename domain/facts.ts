@@ -1,4 +1,5 @@
 import type { ClaimFact } from './claims.ts';
+import type { CredentialFacts, NetworkFacts } from './isolation.ts';
 import type { CheckResult, Status } from './verdict.ts';
 import type { Instant } from './units.ts';
 
@@ -113,6 +114,10 @@ export interface ProtectionFact {
 export interface FenceFact {
   readonly attempts: readonly { readonly target: string; readonly reached: boolean; readonly how: string }[];
   readonly settings: Readonly<Record<string, string | boolean>>;
+  /** Routes and admissions as EC2 describes them; absent in older statements, and where they could not be read. */
+  readonly network?: NetworkFacts;
+  /** As whom the drill's prober acts, and the roles of production that it tried to take. */
+  readonly credentials?: CredentialFacts;
 }
 
 /** Proof that what a drill created is gone: each thing, and how its absence was seen. */

@@ -80,6 +80,11 @@ export const FAILURES = {
     action:
       'Check the bucket, its lock and the signing key; evidence of this run is incomplete until it is written.',
   },
+  IsolationUnknown: {
+    meaning: 'What keeps a restored copy apart could not be read.',
+    action:
+      'Give the roles of the drill account what infra/iam says (EC2 describe calls), and drill again; the copy was taken down.',
+  },
   TeardownIncomplete: {
     meaning: 'Something that a drill created could not be removed.',
     action: 'The sweeper tries again after its expiry; if it stays, delete what the message names by hand.',

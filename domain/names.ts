@@ -18,6 +18,7 @@ export const protectId = (resource: string, slot: Instant): string => `protect/$
 export const drillId = (resource: string, slot: Instant): string => `drill/${resource}/${slot}`;
 export const restoreId = (request: string): string => `restore/${request}`;
 export const retentionId = (policy: string, slot: Instant): string => `retention/${policy}/${slot}`;
+export const policyId = (policy: string, at: Instant): string => `policy/${policy}/${at}`;
 export const sweepIdPrefix = (policy: string): string => `sweep/${policy}`;
 
 export const nightScheduleId = (policy: string): string => `lifeboat/${policy}/night`;

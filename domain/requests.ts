@@ -20,6 +20,13 @@ export interface UnderPolicy {
   readonly policySha256: string;
 }
 
+/** A policy that was just applied. */
+export interface RecordPolicy extends UnderPolicy {
+  readonly appliedBy: string;
+  /** Part of the statement's name, so that a policy that comes back after another one is on record again. */
+  readonly appliedAt: Instant;
+}
+
 export interface NightRequest extends UnderPolicy {
   /** Default: the instant for which the schedule started this run. */
   readonly slot?: Instant;

@@ -22,7 +22,7 @@ export const { waitForCopy, settleTransitCopy } = proxyActivities<ControlActivit
 export const { waitForRestore, waitUntilAvailable, settleRestore } =
   proxyActivities<ControlActivities>(WAIT_FOR_RESTORE);
 export const { waitForAccess } = proxyActivities<ControlActivities>(WAIT_FOR_ACCESS);
-export const { waitUntilCopyGone, waitUntilTransitPointGone } =
+export const { waitUntilCopyGone, waitUntilTransitPointGone, compareInventories } =
   proxyActivities<ControlActivities>(WAIT_FOR_DELETION);
 
 /** The prober inside one of the policy's networks. */

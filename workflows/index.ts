@@ -1,6 +1,7 @@
 /** What the control plane's worker serves. */
 export { nightlyRun } from './nightly-run.ts';
 export { protectResource } from './protect-resource.ts';
+export { recordPolicy } from './record-policy.ts';
 export { restoreDrill } from './restore-drill.ts';
 export { restoreRequest } from './restore-request.ts';
 export { retentionPass } from './retention-pass.ts';

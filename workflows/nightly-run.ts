@@ -4,6 +4,7 @@ import {
   executeChild,
   isCancellation,
   log,
+  patched,
   ParentClosePolicy,
   workflowInfo,
   WorkflowIdReusePolicy,
@@ -51,10 +52,15 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
   const batch = policy.resources.slice(first, first + PER_RUN);
   const rows: PopulationRow[] = [...(request.progress?.rows ?? [])];
   const resources: ResourceOutcome[] = [...(request.progress?.resources ?? [])];
+  /** Activities that need no resource get one only, so that histories of large fleets stay small. */
+  const ofOneResource = { ...policy, resources: policy.resources.slice(0, 1), exclude: [] };
   let cancelled: unknown = null;
 
   try {
-    if (first === 0) rows.push(...(await progress.step('discover', discover)));
+    if (first === 0) {
+      await openSlot();
+      rows.push(...(await progress.step('discover', discover)));
+    }
     const detail = () =>
       `${Math.min(first + PER_RUN, policy.resources.length)} of ${policy.resources.length}`;
     for (const { row, outcome } of await progress.step(
@@ -85,6 +91,32 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
   );
   if (cancelled !== null) throw cancelled as Error;
   return { slot, verdict, population, resources, ...sealed };
+
+  /** On record before anything is done: a night that vanishes later has left a slot without an end. */
+  async function openSlot(): Promise<void> {
+    if (!patched('slot-opened')) return;
+    try {
+      const openedAt = await quick.awsNow({ policy: ofOneResource });
+      await evidence.recordStatement({
+        policy: ofOneResource,
+        scope: `night-${policy.name}-${slot}`,
+        name: 'slot-opened',
+        subjects: [],
+        fact: {
+          type: 'slot-opened',
+          policy: policy.name,
+          policySha256,
+          slot,
+          openedAt,
+          trigger: request.slot === undefined ? 'night' : 'by-hand',
+          resources: policy.resources.map(({ name, arn }) => ({ name, arn })),
+        },
+      });
+    } catch (error) {
+      if (isCancellation(error) || !isStepFailure(error)) throw error;
+      log.error('the opening of the slot could not be recorded', { reason: reasonOf(error) });
+    }
+  }
 
   /** A night whose inventory cannot be read still protects what the policy names; that nobody looked is a row. */
   async function discover(): Promise<PopulationRow[]> {
@@ -150,9 +182,7 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
     try {
       const result = await executeChild<typeof retentionPass>('retentionPass', {
         ...asChild(retentionId(policy.name, slot)),
-        args: [
-          { policy: { ...policy, resources: policy.resources.slice(0, 1), exclude: [] }, policySha256, slot },
-        ],
+        args: [{ policy: ofOneResource, policySha256, slot }],
       });
       if (result.lingering.length > 0)
         return `${result.lingering.length} points are past their date and still there`;
@@ -188,7 +218,7 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
     try {
       return {
         seal: await evidence.sealNight({
-          policy: { ...policy, resources: policy.resources.slice(0, 1), exclude: [] },
+          policy: ofOneResource,
           slot,
           night,
         }),

@@ -1,14 +1,16 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { judgeDrill, measuredDataLoss } from '../domain/drill-verdict.ts';
-import { DRILL_PREFIX } from '../domain/names.ts';
+import { DRILL_PREFIX, restoredName } from '../domain/names.ts';
 import type { DrillRequest, DrillResult } from '../domain/requests.ts';
 import { pointSubjects } from '../domain/subjects.ts';
 import { summaryOf } from '../domain/summary.ts';
 import { duration } from '../domain/units.ts';
+import { proveAbsence } from './absence.ts';
 import { evidence } from './activities.ts';
 import { withCleanup } from './cleanup.ts';
 import { trackProgress } from './progress.ts';
 import { unidentified } from './protect-resource.ts';
+import { recordProofs } from './proofs.ts';
 import { failureTypeOf, isStepFailure, reasonOf, refusal } from './reasons.ts';
 import { nothingSeen, verifyCopy, VERIFY_STEPS } from './verify-copy.ts';
 
@@ -35,11 +37,13 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
     ...(request.pointArn === undefined ? {} : { pointArn: request.pointArn }),
   };
 
-  const { ended, teardown } = await withCleanup(
+  const { ended, teardown: removed } = await withCleanup(
     (onExit) => verifyCopy(verify, seen, progress, onExit),
     progress,
   );
   if ('error' in ended && !isStepFailure(ended.error)) throw ended.error;
+  const copyName = restoredName(DRILL_PREFIX, entry.name, slot, drill);
+  const { teardown, absence } = await proveAbsence({ policy, drill, copyName }, seen, removed);
 
   const rtoSeconds = duration(policy.objectives.rto);
   const verdict = judgeDrill({
@@ -51,15 +55,19 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
         : null,
     isolation: seen.isolation,
     teardown,
+    inventoryUnknown: absence?.unknown ?? [],
     verifiedAfter: seen.rto.verified,
     rtoSeconds,
   });
   const rpoSeconds = measuredDataLoss(seen.checks);
+  const scope = `drill-${resource}-${slot}`;
+  const identity = seen.protection?.identity ?? unidentified(request);
   const statement = await CancellationScope.nonCancellable(() =>
-    progress.step('statement', () =>
-      evidence.recordStatement({
+    progress.step('statement', async () => {
+      await recordProofs(request, { scope, slot, drill, resource: identity }, seen, teardown, absence);
+      return evidence.recordStatement({
         policy,
-        scope: `drill-${resource}-${slot}`,
+        scope,
         name: 'drill',
         subjects: pointSubjects(
           seen.point === null ? [] : [seen.point.arn],
@@ -70,7 +78,7 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
           policy: policy.name,
           policySha256,
           slot,
-          resource: seen.protection?.identity ?? unidentified(request),
+          resource: identity,
           trigger,
           selection: seen.selection,
           point: seen.point,
@@ -85,8 +93,8 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
           rpoSeconds,
           timings: progress.timings(),
         },
-      }),
-    ),
+      });
+    }),
   );
   return {
     resource,

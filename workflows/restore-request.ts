@@ -3,6 +3,7 @@ import {
   condition,
   defineQuery,
   defineUpdate,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -19,8 +20,10 @@ import type {
 import { pointSubjects } from '../domain/subjects.ts';
 import { duration, type Instant } from '../domain/units.ts';
 import type { Status } from '../domain/verdict.ts';
+import { proveAbsence } from './absence.ts';
 import { evidence, quick, untilKnown } from './activities.ts';
 import { withCleanup } from './cleanup.ts';
+import { recordProofs } from './proofs.ts';
 import { trackProgress } from './progress.ts';
 import { unidentified } from './protect-resource.ts';
 import { isStepFailure, failureTypeOf, reasonOf, refusal } from './reasons.ts';
@@ -83,7 +86,7 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   const keepSeconds = Math.min(request.keepSeconds, LONGEST_KEEP_SECONDS);
   let handedOver = false;
 
-  const { ended, teardown } = await withCleanup(async (onExit) => {
+  const { ended, teardown: removed } = await withCleanup(async (onExit) => {
     const verify = {
       policy,
       entry,
@@ -106,6 +109,8 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
     await condition(() => finishedBy !== null, keepSeconds * 1000);
   }, trackedTeardown());
   if ('error' in ended && !isStepFailure(ended.error)) throw ended.error;
+  const copyName = restoredName(RESTORE_PREFIX, resource, slot, drill);
+  const { teardown, absence } = await proveAbsence({ policy, drill, copyName }, seen, removed);
 
   const failure = 'error' in ended ? ended.error : null;
   const final = judged.verdict ?? judgeSoFar(failure);
@@ -113,7 +118,12 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   judged.verdict = final;
   phase = 'ended';
   const statement = await CancellationScope.nonCancellable(() =>
-    progress.step('statement', () => record('ended', teardown, how)),
+    progress.step('statement', async () => {
+      if (handedOver) await recordAccess('ended', how);
+      const at = { scope: `restore-${request.request}`, slot, drill, resource: identity() };
+      await recordProofs(request, at, seen, teardown, absence);
+      return record('ended', teardown, how);
+    }),
   );
   return {
     request: request.request,
@@ -138,6 +148,36 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
     phase = 'handed-over';
     handedOver = true;
     await record('handed-over', NOTHING, null);
+    await recordAccess('granted', null);
+  }
+
+  function identity() {
+    return seen.protection?.identity ?? unidentified(request);
+  }
+
+  /** Who could read restored production data, from when and until when. Its end is that of the copy: its secret goes with it. */
+  async function recordAccess(action: 'granted' | 'ended', how: string | null): Promise<void> {
+    if (!patched('access-statements')) return;
+    const at = await quick.awsNow({ policy });
+    await evidence.recordStatement({
+      policy,
+      scope: `restore-${request.request}`,
+      name: `access-${action}`,
+      subjects: [],
+      fact: {
+        type: 'access',
+        policy: policy.name,
+        policySha256: request.policySha256,
+        action,
+        at,
+        request: request.request,
+        resource,
+        person: request.requestedBy,
+        secretArn: seen.secretArn,
+        until: deadline ?? at,
+        seen: how,
+      },
+    });
   }
 
   /** The same tracker; the phase changes with the step. */
@@ -189,7 +229,7 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
         requestedBy: request.requestedBy,
         reason: request.reason,
         phase: at,
-        resource: seen.protection?.identity ?? unidentified(request),
+        resource: identity(),
         point: seen.point,
         verdict: judged.verdict?.status ?? null,
         checks: seen.checks,

@@ -1,14 +1,15 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { BootFacts } from '../activities/kinds/driver.ts';
+import { CancellationScope } from '@temporalio/workflow';
 import type { Copy } from '../activities/restores.ts';
 import type { ProbedDatabase } from '../activities/prober.ts';
 import type { Protection } from '../activities/protections.ts';
+import type { CopySize } from '../domain/costs.ts';
+import type { Inventory } from '../domain/drill-inventory.ts';
 import type { FenceFact, RecoveryPointFacts } from '../domain/facts.ts';
 import { restoredName } from '../domain/names.ts';
 import type { Policy, ProtectedResource } from '../domain/policy/schema.ts';
 import { finalVault, transitVault } from '../domain/route.ts';
-import { duration, type Instant } from '../domain/units.ts';
-import { couldNotRun, type CheckResult } from '../domain/verdict.ts';
+import type { Instant } from '../domain/units.ts';
+import type { CheckResult } from '../domain/verdict.ts';
 import {
   proberIn,
   quick,
@@ -22,9 +23,11 @@ import {
   waitUntilCopyGone,
   waitUntilTransitPointGone,
 } from './activities.ts';
+import { inventoryBefore } from './absence.ts';
 import type { OnExit } from './cleanup.ts';
+import { proveIsolation } from './isolation.ts';
+import { runChecks } from './run-checks.ts';
 import type { Tracker } from './progress.ts';
-import { isStepFailure, reasonOf } from './reasons.ts';
 
 /** The steps that a drill and a restore by hand have in common, in order; for the progress display. */
 export const VERIFY_STEPS = [
@@ -62,6 +65,15 @@ export interface Seen {
   isolation: { failed: string[]; unknown: string[] };
   checks: CheckResult[];
   rto: { available: number | null; firstQuery: number | null; verified: number | null };
+  /** The drill account before anything was made in it; null when it could not be listed. */
+  before: Inventory | null;
+  /** Things that the drill made, beside the copy itself. */
+  made: string[];
+  size: CopySize | null;
+  /** When the restore began, in milliseconds of the workflow's clock. */
+  restoringSince: number | null;
+  /** As whom the control plane looked at the drill's network. */
+  callers: string[];
 }
 
 export function nothingSeen(): Seen {
@@ -76,6 +88,11 @@ export function nothingSeen(): Seen {
     isolation: { failed: [], unknown: [] },
     checks: [],
     rto: { available: null, firstQuery: null, verified: null },
+    before: null,
+    made: [],
+    size: null,
+    restoringSince: null,
+    callers: [],
   };
 }
 
@@ -95,6 +112,7 @@ export async function verifyCopy(
   const copy: Copy = { policy, kind: entry.kind, name: restoredName(prefix, entry.name, slot, drill) };
 
   const { pointArn, awsNow } = await step('choose point', choose, () => seen.selection.rule);
+  seen.before = await inventoryBefore(policy);
   const startedAt = Date.now();
   const since = (): number => (Date.now() - startedAt) / 1000;
 
@@ -114,7 +132,9 @@ export async function verifyCopy(
     );
     const ask = { policy, from, to, pointArn, deleteAfterDays: Math.max(0, ageDays) + 2, purpose: drill };
     copyJobId = await known(() => untilKnown.startCopy(ask));
-    return (transitArn = await waitForCopy({ policy, from, to, copyJobId }));
+    transitArn = await waitForCopy({ policy, from, to, copyJobId });
+    seen.made.push(transitArn);
+    return transitArn;
   });
 
   let jobId: string | null = null;
@@ -125,6 +145,7 @@ export async function verifyCopy(
     return waitUntilCopyGone({ ...copy, secretArn: seen.secretArn });
   });
   const endpoint = await step('restore', async () => {
+    seen.restoringSince = Date.now();
     jobId = await known(() => untilKnown.startRestore({ ...copy, pointArn: restorable, drill }));
     const expiresAt = new Date(Date.parse(awsNow) + request.expiresInSeconds * 1000).toISOString();
     seen.restoredArn = await waitForRestore({ ...copy, jobId, drill, resource: entry.name, expiresAt });
@@ -135,11 +156,12 @@ export async function verifyCopy(
   const database: ProbedDatabase = await step('credentials', async () => {
     await quick.resetAccess(copy);
     seen.secretArn = await waitForAccess(copy);
+    seen.made.push(seen.secretArn);
     return { kind: entry.kind, ...endpoint, secretArn: seen.secretArn, region: policy.drill.region };
   });
   await step(
     'isolation',
-    () => proveIsolation(copy, entry, seen),
+    () => proveIsolation(copy, entry.name, seen),
     () => (seen.isolation.failed.length === 0 ? 'fenced' : 'NOT fenced'),
   );
   // A copy that can reach production is taken down at once, unread.
@@ -178,65 +200,4 @@ export async function verifyCopy(
 /** "Perhaps started" cannot be cleaned up: a start is waited for even while the run is being cancelled. */
 function known<T>(start: () => Promise<T>): Promise<T> {
   return CancellationScope.nonCancellable(start);
-}
-
-/** The settings as AWS shows them, and a live attempt from the drill network to reach production. */
-async function proveIsolation(copy: Copy, entry: ProtectedResource, seen: Seen): Promise<void> {
-  const { facts, problems } = await quick.readSettings(copy);
-  const production = seen.protection?.endpoint ?? null;
-  const targets =
-    production === null ? [] : [{ kind: entry.kind, name: `production ${entry.name}`, ...production }];
-  const attempts = targets.length === 0 ? [] : await proberIn(copy.policy, 'drill').probeFence({ targets });
-  seen.fence = { attempts, settings: facts };
-  seen.isolation.failed.push(
-    ...problems,
-    ...attempts.filter(({ reached }) => reached).map(({ target }) => `the drill network reaches ${target}`),
-  );
-  if (attempts.length === 0)
-    seen.isolation.unknown.push('no address of production is known, so that nothing could be tried to reach');
-}
-
-async function runChecks(
-  request: VerifyRequest,
-  copy: Copy,
-  database: ProbedDatabase,
-  seen: Seen,
-): Promise<void> {
-  const { policy, entry } = request;
-  const boot = await bootFacts(copy);
-  for (const check of entry.checks) {
-    const startedAt = new Date().toISOString();
-    const fingerprints = seen.protection?.fingerprints ?? null;
-    if (fingerprints === null || seen.point === null) {
-      const reason = 'no fingerprint of the source belongs to this recovery point';
-      seen.checks.push(couldNotRun(check, `the ${check} check`, reason, startedAt));
-      continue;
-    }
-    try {
-      const result = await proberIn(policy, 'drill').runCheck({
-        policy,
-        check,
-        database,
-        ...fingerprints,
-        boot,
-        freshness: entry.freshness,
-        backupAt: seen.point.createdAt,
-        rpoSeconds: duration(policy.objectives.rpo),
-      });
-      seen.checks.push(result);
-    } catch (error) {
-      if (isCancellation(error) || !isStepFailure(error)) throw error;
-      seen.checks.push(couldNotRun(check, `the ${check} check`, reasonOf(error), startedAt));
-    }
-  }
-}
-
-/** The log is one source of the boot check among others: when it cannot be read, the check says so itself. */
-async function bootFacts(copy: Copy): Promise<BootFacts | null> {
-  try {
-    return await quick.readBootFacts(copy);
-  } catch (error) {
-    if (isCancellation(error) || !isStepFailure(error)) throw error;
-    return null;
-  }
 }

@@ -1,6 +1,8 @@
 import { BackupClient } from '@aws-sdk/client-backup';
+import { EC2Client } from '@aws-sdk/client-ec2';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
+import { ResourceGroupsTaggingAPIClient } from '@aws-sdk/client-resource-groups-tagging-api';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -22,6 +24,8 @@ export interface AwsClients {
   readonly kms: (at: At) => KMSClient;
   readonly sts: (at: At) => STSClient;
   readonly secrets: (at: At) => SecretsManagerClient;
+  readonly ec2: (at: At) => EC2Client;
+  readonly tagging: (at: At) => ResourceGroupsTaggingAPIClient;
   /** Forgets every client, so that the next call assumes its role anew (expired or revoked credentials). */
   readonly forget: () => void;
   readonly destroy: () => void;
@@ -90,6 +94,8 @@ export function createAwsClients({ sessionName }: { sessionName: string }): AwsC
     kms: (at) => cached('kms', at, (c) => new KMSClient(c)),
     sts: (at) => cached('sts', at, (c) => new STSClient(c)),
     secrets: (at) => cached('secrets', at, (c) => new SecretsManagerClient(c)),
+    ec2: (at) => cached('ec2', at, (c) => new EC2Client(c)),
+    tagging: (at) => cached('tagging', at, (c) => new ResourceGroupsTaggingAPIClient(c)),
     forget,
     destroy: forget,
   };

@@ -1,5 +1,7 @@
 import type { ResourceIdentity } from '../../domain/facts.ts';
+import type { Placement } from '../network-isolation.ts';
 import type { Policy, ProtectedResource, ResourceKind } from '../../domain/policy/schema.ts';
+import type { CopySize } from '../../domain/costs.ts';
 import type { Condition } from '../../domain/requests.ts';
 
 export interface Endpoint {
@@ -28,6 +30,14 @@ export interface BootFacts {
   readonly logRead: boolean;
   readonly logLines: number;
   readonly logFindings: readonly { readonly code: string; readonly count: number }[];
+}
+
+/** A copy's settings as read back, what is wrong with them, where it stands, and what it is billed by. */
+export interface CopySettings {
+  readonly facts: Readonly<Record<string, string | boolean>>;
+  readonly problems: readonly string[];
+  readonly placement: Placement;
+  readonly size: CopySize;
 }
 
 /** A thing in the drill account that carries one of our names; `tags` is null when they could not be read. */
@@ -68,10 +78,7 @@ export interface ResourceDriver {
   /** ARN of the secret once the new credentials are in force; null while they are not. */
   accessReady(policy: Policy, name: string): Promise<string | null>;
   /** Settings that must not let the copy be reached from anywhere but the drill network, as read back. */
-  settings(
-    policy: Policy,
-    name: string,
-  ): Promise<{ facts: Record<string, string | boolean>; problems: readonly string[] }>;
+  settings(policy: Policy, name: string): Promise<CopySettings>;
   bootFacts(policy: Policy, name: string): Promise<BootFacts>;
   /** Asks for deletion; harmless when it is gone. Checks account, ARN, tag and name before. */
   deleteRestored(policy: Policy, name: string, drill: string): Promise<void>;

@@ -191,7 +191,19 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
         storageEncrypted: instance.StorageEncrypted ?? 'unknown',
         kmsKey: instance.KmsKeyId ?? 'unknown',
       };
-      return { facts, problems };
+      const placement = {
+        vpcId: instance.DBSubnetGroup?.VpcId ?? '',
+        subnetIds: (instance.DBSubnetGroup?.Subnets ?? []).map(
+          ({ SubnetIdentifier = '' }) => SubnetIdentifier,
+        ),
+        securityGroupIds: groups,
+      };
+      const size = {
+        instanceClass: instance.DBInstanceClass ?? 'unknown',
+        instances: 1,
+        allocatedGiB: instance.AllocatedStorage ?? 0,
+      };
+      return { facts, problems, placement, size };
     },
 
     bootFacts: async (policy, name) =>

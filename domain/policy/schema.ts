@@ -117,6 +117,12 @@ export const policySchema = z.strictObject({
       .array(text(/^sg-[0-9a-z]+$/, 'a security group id such as sg-0123456789abcdef0'))
       .min(1, 'a list of at least one security group'),
     expiresAfter: duration.default('12h').describe('When the sweeper removes what a drill left behind.'),
+    mustNotReach: z
+      .array(text(/^[\w.:-]+:\d{1,5}$/, 'host:port'))
+      .default(['1.1.1.1:443'])
+      .describe(
+        'Addresses that the drill network must not reach, besides the production databases: each drill tries them and fails when one answers. The default stands for the internet.',
+      ),
   }),
   probers: z
     .strictObject({ production: z.string().min(1), drill: z.string().min(1) })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadPolicy } from '../../cli/policy-file.ts';
 import { retentionOf } from '../../cli/runs.ts';
-import { applySchedules } from '../../cli/schedules.ts';
+import { applyPolicy } from '../../cli/apply-policy.ts';
 import { painted, type Terminal } from '../../cli/terminal.ts';
 import { connectControlPlane } from '../../cli/temporal-control-plane.ts';
 import { howLong, some } from '../../domain/words.ts';
@@ -57,8 +57,8 @@ async function nightIn(
   const loaded = loadPolicy(zone.policyFile, (text) => terminal.warn(text));
   const plane = await connectControlPlane(house.temporal.settings);
   try {
-    for (const { schedule, change } of await applySchedules(plane, loaded))
-      tell(`schedule ${schedule} ${change}`);
+    const applied = await applyPolicy(plane, loaded, { by: 'npm start', now: new Date() });
+    for (const { schedule, change } of applied.schedules) tell(`schedule ${schedule} ${change}`);
     tell(`the night begins${house.written() === null ? '' : ' while orders keep coming in'}`);
     const damage =
       options.damage === undefined ? undefined : { kind: options.damage, adminEndpoint: aws.adminEndpoint };

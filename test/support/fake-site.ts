@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { ControlActivities, InsideNetwork } from '../../activities/index.ts';
 import type { Fact, FingerprintRef, RecoveryPointFacts } from '../../domain/facts.ts';
 import type { FailureType } from '../../domain/failure-types.ts';
+import type { NetworkFacts } from '../../domain/isolation.ts';
 import { policySchema, type Policy } from '../../domain/policy/schema.ts';
 import { locationOf, type Vault } from '../../domain/route.ts';
 import type { CheckResult, Status } from '../../domain/verdict.ts';
@@ -31,6 +32,22 @@ export interface SiteOptions {
 }
 
 const AT = '2026-11-21T02:30:00.000Z';
+const CONTROL_ROLE = 'arn:aws:sts::333333333333:assumed-role/lifeboat-control/lifeboat';
+const PROBER_ROLE = 'arn:aws:sts::333333333333:assumed-role/lifeboat-prober/lifeboat';
+
+/** A VPC without a way out. */
+export function closedNetwork(): NetworkFacts {
+  return {
+    vpcId: 'vpc-1',
+    cidrs: ['10.20.0.0/16'],
+    subnets: [{ id: 'subnet-1', cidr: '10.20.1.0/24' }],
+    routes: [{ routeTable: 'rtb-1', destination: '10.20.0.0/16', target: 'local', state: 'active' }],
+    admits: [{ securityGroup: 'sg-1', ports: 'tcp 5432', from: '10.20.0.0/16' }],
+    peerings: [],
+    gateways: [],
+    endpoints: [],
+  };
+}
 
 /** Everything that workflows ask of the world, without a world: a site on which every step works unless told otherwise. */
 export function fakeSite(options: SiteOptions = {}): FakeSite {
@@ -63,7 +80,15 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
     waitUntilAvailable: async () => ({ host: '127.20.1.5', port: 5433 }),
     resetAccess: async () => undefined,
     waitForAccess: async () => 'arn:secret:drill',
-    readSettings: async () => ({ facts: { publiclyAccessible: false }, problems: [] }),
+    readSettings: async () => ({
+      facts: { publiclyAccessible: false },
+      problems: [],
+      placement: { vpcId: 'vpc-1', subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] },
+      size: { instanceClass: 'db.t4g.medium', instances: 1, allocatedGiB: 20 },
+    }),
+    readNetwork: async () => ({ network: closedNetwork(), caller: CONTROL_ROLE }),
+    takeInventory: async () => ({ things: [], unread: [] }),
+    compareInventories: async () => ({ after: { things: [], unread: [] }, leftovers: [] }),
     readBootFacts: async () => ({ engineVersion: '18.4', logRead: true, logLines: 10, logFindings: [] }),
     extendExpiry: async () => undefined,
     settleRestore: async () => undefined,
@@ -102,6 +127,10 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
     takeFingerprint: async ({ pass }) => fingerprint(pass),
     firstQuery: async () => ({ at: AT, serverVersion: '18.4' }),
     runCheck: async ({ check }) => result(check, options.checks ?? 'passed'),
+    tryRoles: async ({ roles }) => ({
+      caller: PROBER_ROLE,
+      attempts: roles.map(({ role }) => ({ role, refused: true, how: 'AccessDenied' })),
+    }),
     probeFence: async ({ targets }) =>
       targets.map(({ name }) => ({ target: name, reached: options.reached ?? false, how: 'refused' })),
   };

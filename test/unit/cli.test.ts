@@ -19,6 +19,7 @@ function policyFile(name: string, change: (text: string) => string): string {
 const json = (out: string): unknown => JSON.parse(out);
 const NIGHT = 'lifeboat/night/night';
 const SWEEP = 'lifeboat/night/sweep';
+const RECORD = 'policy/night/2026-11-21T02:30:15Z';
 
 const DRILL: DrillResult = {
   resource: 'orders',
@@ -120,10 +121,12 @@ describe('validate', () => {
 });
 
 describe('apply', () => {
-  test('creates both schedules, once, and starts nothing', async () => {
+  test('creates both schedules, once, has the change put on record, and starts no night', async () => {
     const temporal = fakeTemporal();
     const first = await lifeboat(['apply'], temporal);
-    expect(first.out).toBe(`${NIGHT} created\n${SWEEP} created\n`);
+    expect(first.out).toBe(
+      `${NIGHT} created\n${SWEEP} created\nThe control plane puts it on record (run ${RECORD}).\n`,
+    );
     expect([...temporal.schedules.keys()]).toEqual([NIGHT, SWEEP]);
     expect(temporal.schedules.get(NIGHT)).toMatchObject({
       type: 'nightlyRun',
@@ -131,10 +134,12 @@ describe('apply', () => {
       catchUpSeconds: 21_600,
       argument: { policy: { name: 'night' } },
     });
-    expect(temporal.started).toEqual([]);
+    const argument = { policy: { name: 'night' }, appliedBy: expect.any(String) };
+    expect(temporal.started).toMatchObject([{ type: 'recordPolicy', id: RECORD, argument }]);
 
     const second = await lifeboat(['apply'], temporal);
     expect(second.out).toBe(`${NIGHT} unchanged\n${SWEEP} unchanged\n`);
+    expect(temporal.started).toHaveLength(1);
   });
 
   test('says what a changed policy changes, and leaves a pause alone', async () => {

@@ -108,7 +108,7 @@ test.each<[mistake: string, text: string, says: string]>([
   [
     'a misspelt key',
     altered('transitVault:', 'transitVualt:'),
-    '36:3 drill.transitVualt: there is no such key; did you mean transitVault? Allowed is one of the keys region, transitVault, restoreRole, instanceClass, subnetGroup, securityGroups, expiresAfter',
+    '36:3 drill.transitVualt: there is no such key; did you mean transitVault? Allowed is one of the keys region, transitVault, restoreRole, instanceClass, subnetGroup, securityGroups, expiresAfter, mustNotReach',
   ],
   [
     'an unknown key in a list',

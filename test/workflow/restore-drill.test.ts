@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { ProbeFence } from '../../activities/prober.ts';
 import type { DrillFact } from '../../domain/facts.ts';
 import type { DrillRequest } from '../../domain/requests.ts';
-import { fakeSite, somePolicy, type SiteOptions } from '../support/fake-site.ts';
+import { closedNetwork, fakeSite, somePolicy, type SiteOptions } from '../support/fake-site.ts';
 import { timeSkippingEnvironment } from '../support/temporal.ts';
 import { quietRuntime, serving } from './site.ts';
 
@@ -69,6 +70,76 @@ test('a copy that reaches production fails the drill and is taken down unread', 
   expect(result.reasons.join()).toContain('isolation: the drill network reaches production orders');
   expect(calls).not.toContain('runCheck');
   expect(calls).toContain('deleteCopy');
+});
+
+const OPEN = { routeTable: 'rtb-1', destination: '0.0.0.0/0', target: 'nat-1', state: 'active' };
+
+test.each([
+  [
+    'with a route out of its network',
+    { readNetwork: async () => ({ network: { ...closedNetwork(), routes: [OPEN] }, caller: 'c' }) },
+    "route table rtb-1 of the copy's subnets sends 0.0.0.0/0 to nat-1",
+  ],
+  [
+    'whose prober can take a role of production',
+    {
+      tryRoles: async () => ({
+        caller: 'arn:aws:sts::333333333333:assumed-role/p/s',
+        attempts: [{ role: 'arn:prod', refused: false, how: 'credentials were given' }],
+      }),
+    },
+    "the drill's prober could take the role arn:prod",
+  ],
+  [
+    'whose prober reaches the internet',
+    {
+      probeFence: async ({ targets }: ProbeFence) =>
+        targets.map(({ kind, name }) => ({ target: name, reached: kind === 'tcp', how: 'TCP connects' })),
+    },
+    'the drill network reaches outside',
+  ],
+] as const)('a copy %s fails the drill and is taken down unread', async (_where, instead, reason) => {
+  const { result, calls } = await drill({ instead });
+  expect(result.verdict).toBe('failed');
+  expect(result.reasons.join()).toContain(`isolation: ${reason}`);
+  expect(calls).not.toContain('runCheck');
+  expect(calls).toContain('deleteCopy');
+});
+
+test.each([
+  ['readNetwork', 'the network of the copy could not be read'],
+  ['tryRoles', "the prober's credentials could not be read"],
+  ['takeInventory', 'the drill account could not be read (takeInventory was refused)'],
+  ['compareInventories', 'the drill account could not be listed again'],
+] as const)('a drill that is refused %s is inconclusive and says why', async (step, reason) => {
+  const { result } = await drill({ refuse: { [step]: 'PermissionMissing' } });
+  expect(result.verdict).toBe('inconclusive');
+  expect(result.reasons.join()).toContain(reason);
+});
+
+test('what a drill leaves in its account fails it, whatever its own teardown says', async () => {
+  const left = 'arn:aws:rds:us-east-1:333333333333:snapshot:forgotten';
+  const after = { things: [{ arn: left, source: 's', drill: 'd' }], unread: [] };
+  const { result, statements } = await drill({
+    instead: { compareInventories: async () => ({ after, leftovers: [left] }) },
+  });
+  expect(result).toMatchObject({ verdict: 'failed', cleanedUp: false });
+  expect(result.reasons.join()).toContain(`teardown: ${left} is not proven gone`);
+  expect(statements.find(({ type }) => type === 'teardown')).toMatchObject({
+    leftovers: [left],
+    after: [left],
+    cost: { currency: 'USD', ratesOf: 'us-east-1, 2026-07-01' },
+  });
+});
+
+test('isolation and teardown are statements of their own', async () => {
+  const { statements } = await drill();
+  expect(statements.map(({ type }) => type)).toEqual(['isolation', 'teardown', 'drill']);
+  expect(statements[0]).toMatchObject({
+    roles: [expect.stringContaining('lifeboat-control'), expect.stringContaining('lifeboat-prober')],
+    productionCredentials: [],
+    fence: { network: { gateways: [] }, credentials: { attempts: [{ refused: true }, { refused: true }] } },
+  });
 });
 
 test('a drill without a fingerprint of its source is inconclusive, never passed', async () => {

@@ -40,7 +40,8 @@ async function untilPhase(handle: unknown, phase: RestoreState['phase']): Promis
 async function restore(options: SiteOptions = {}, asked = request) {
   const site = fakeSite(options);
   const result = await serving(env, site, async (start) => (await start('restoreRequest', asked)).result());
-  return { ...site, result, phases: site.statements.map((fact) => (fact as RestoreFact).phase) };
+  const phases = site.statements.map((fact) => (fact.type === 'restore' ? fact.phase : fact.type));
+  return { ...site, result, phases };
 }
 
 test('a verified copy is handed over, kept until its deadline, and taken down', async () => {
@@ -51,7 +52,7 @@ test('a verified copy is handed over, kept until its deadline, and taken down', 
     ended: 'its deadline passed',
     cleanedUp: true,
   });
-  expect(phases).toEqual(['verified', 'handed-over', 'ended']);
+  expect(phases).toEqual(['verified', 'handed-over', 'access', 'access', 'isolation', 'teardown', 'ended']);
   expect(calls.indexOf('deleteCopy')).toBeGreaterThan(calls.indexOf('extendExpiry'));
 });
 
@@ -89,7 +90,7 @@ test('a copy that is not verified is not handed over', async () => {
     handedOver: false,
     ended: 'it was not verified, and not handed over',
   });
-  expect(phases).toEqual(['verified', 'ended']);
+  expect(phases).toEqual(['verified', 'isolation', 'teardown', 'ended']);
 });
 
 test('a copy that is not verified is handed over when the request accepts that, and the evidence says so', async () => {

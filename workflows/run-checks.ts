@@ -1,0 +1,55 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { BootFacts } from '../activities/kinds/driver.ts';
+import type { ProbedDatabase } from '../activities/prober.ts';
+import type { Copy } from '../activities/restores.ts';
+import { duration } from '../domain/units.ts';
+import { couldNotRun } from '../domain/verdict.ts';
+import { proberIn, quick } from './activities.ts';
+import { isStepFailure, reasonOf } from './reasons.ts';
+import type { Seen, VerifyRequest } from './verify-copy.ts';
+
+/** Asks every check of the policy's resource, one after the other. One that could not run is a result, too. */
+export async function runChecks(
+  request: VerifyRequest,
+  copy: Copy,
+  database: ProbedDatabase,
+  seen: Seen,
+): Promise<void> {
+  const { policy, entry } = request;
+  const boot = await bootFacts(copy);
+  for (const check of entry.checks) {
+    const startedAt = new Date().toISOString();
+    const fingerprints = seen.protection?.fingerprints ?? null;
+    if (fingerprints === null || seen.point === null) {
+      const reason = 'no fingerprint of the source belongs to this recovery point';
+      seen.checks.push(couldNotRun(check, `the ${check} check`, reason, startedAt));
+      continue;
+    }
+    try {
+      const result = await proberIn(policy, 'drill').runCheck({
+        policy,
+        check,
+        database,
+        ...fingerprints,
+        boot,
+        freshness: entry.freshness,
+        backupAt: seen.point.createdAt,
+        rpoSeconds: duration(policy.objectives.rpo),
+      });
+      seen.checks.push(result);
+    } catch (error) {
+      if (isCancellation(error) || !isStepFailure(error)) throw error;
+      seen.checks.push(couldNotRun(check, `the ${check} check`, reasonOf(error), startedAt));
+    }
+  }
+}
+
+/** The log is one source of the boot check among others: when it cannot be read, the check says so itself. */
+async function bootFacts(copy: Copy): Promise<BootFacts | null> {
+  try {
+    return await quick.readBootFacts(copy);
+  } catch (error) {
+    if (isCancellation(error) || !isStepFailure(error)) throw error;
+    return null;
+  }
+}
