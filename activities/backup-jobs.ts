@@ -12,6 +12,7 @@ import { inAccount, type AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
 import { pollUntil, type Polling } from './aws/poll.ts';
 import { failure } from './failures.ts';
+import { refuseElsewhere } from './residency.ts';
 
 export interface StartBackup {
   readonly policy: Policy;
@@ -43,6 +44,7 @@ export function createBackupJobActivities({ clients, polling }: { clients: AwsCl
     async startBackup({ policy, resource, resourceArn, slot, attempt }: StartBackup): Promise<string> {
       const [vault] = routeOf(policy);
       const doing = `start the backup of ${resource}`;
+      refuseElsewhere(policy, doing, vault);
       try {
         const { BackupJobId } = await backupAt(policy, vault).send(
           new StartBackupJobCommand({
@@ -84,6 +86,7 @@ export function createBackupJobActivities({ clients, polling }: { clients: AwsCl
     /** @returns the id of the copy job; the same one however often it runs. */
     async startCopy({ policy, from, to, pointArn, deleteAfterDays, purpose }: StartCopy): Promise<string> {
       const doing = `start the copy of ${pointArn} to vault ${to.name}`;
+      refuseElsewhere(policy, doing, to);
       try {
         const { CopyJobId } = await backupAt(policy, from).send(
           new StartCopyJobCommand({

@@ -197,8 +197,10 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     async probeFence({ targets }: ProbeFence): Promise<FenceFact['attempts']> {
       const attempts = targets.map(async ({ kind, name, host, port }) => {
         const at = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
-        const knock = kind === 'tcp' ? reachTcp : engineFor(kind).reach;
-        const { reached, how } = await knock(at, FENCE_TIMEOUT_MS);
+        const { reached, how } =
+          kind === 'tcp'
+            ? await reachTcp(at, FENCE_TIMEOUT_MS)
+            : await engineFor(kind).reach(at, FENCE_TIMEOUT_MS);
         return { target: `${name} at ${host}:${port}`, reached, how };
       });
       return Promise.all(attempts);

@@ -13,6 +13,7 @@ import { refuse } from './aws/errors.ts';
 import { allPages } from './aws/pages.ts';
 import { pollUntil, type Polling } from './aws/poll.ts';
 import { failure } from './failures.ts';
+import { refuseElsewhere } from './residency.ts';
 import type { Drivers } from './kinds/index.ts';
 import type { BootFacts, Endpoint } from './kinds/driver.ts';
 
@@ -55,6 +56,7 @@ export function createRestoreActivities({
     async startRestore({ policy, kind, name, pointArn, drill }: StartRestore): Promise<string> {
       const doing = `start the restore of ${pointArn} as ${name}`;
       const driver = drivers[kind];
+      refuseElsewhere(policy, doing, policy.drill);
       const recorded = await backup(policy)
         .send(
           new GetRecoveryPointRestoreMetadataCommand({

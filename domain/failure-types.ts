@@ -85,6 +85,10 @@ export const FAILURES = {
     action:
       'Give the roles of the drill account what infra/iam says (EC2 describe calls), and drill again; the copy was taken down.',
   },
+  ResidencyRefused: {
+    meaning: 'Data would be where the policy does not let it be.',
+    action: 'Change `residency` or the place named in the message; nothing was started.',
+  },
   TeardownIncomplete: {
     meaning: 'Something that a drill created could not be removed.',
     action: 'The sweeper tries again after its expiry; if it stays, delete what the message names by hand.',

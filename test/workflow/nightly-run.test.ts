@@ -37,6 +37,24 @@ test('a night in which everything is proven ends passed and sealed', async () =>
   expect(sealed.population).toEqual([expect.objectContaining({ resource: 'orders', end: 'passed' })]);
 });
 
+test('a slot is on record before anything is done in it, also when that record cannot be written', async () => {
+  const { statements, calls } = await run();
+  expect(statements[0]).toMatchObject({ type: 'slot-opened', resources: [{ name: 'orders' }] });
+  expect(calls.indexOf('recordStatement')).toBeLessThan(calls.indexOf('discover'));
+  const unwritten = await run({ refuseOnce: { recordStatement: 'LedgerRefused' } });
+  expect(unwritten.result.verdict).toBe('passed');
+});
+
+test('an applied policy is on record with who applied it', async () => {
+  const site = fakeSite();
+  const policy = somePolicy(2);
+  const ask = { policy, policySha256: 'ab', appliedBy: 'ada', appliedAt: '2026-11-21T03:00:00Z' };
+  await serving(env, site, async (start) => (await start('recordPolicy', ask)).result());
+  expect(site.statements).toMatchObject([
+    { type: 'policy-applied', policySha256: 'ab', appliedBy: 'ada', resources: ['orders-0', 'orders-1'] },
+  ]);
+});
+
 test('a resource that cannot be protected fails the night, and the others are still proven', async () => {
   const policy = somePolicy(3);
   const { activities } = fakeSite();
