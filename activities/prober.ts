@@ -13,6 +13,7 @@ import { engineFor } from '../probe/registry.ts';
 import { reachTcp } from '../probe/reach-tcp.ts';
 import type { At, AwsClients } from './aws/clients.ts';
 import { classOf, nameOf, refuse } from './aws/errors.ts';
+import { failure } from './failures.ts';
 import { withoutContent } from './probe-errors.ts';
 
 /** Where a prober keeps fingerprints: the ledger, through its own role. */
@@ -64,6 +65,16 @@ export interface RunCheck {
   readonly freshness: readonly FreshnessRule[];
   readonly backupAt: Instant;
   readonly rpoSeconds: number;
+}
+
+export interface SpoilCopy {
+  readonly policy: Policy;
+  readonly database: ProbedDatabase;
+  readonly before: FingerprintRef;
+  readonly after: FingerprintRef;
+  readonly seed: string;
+  /** Where the source answers: never touched. */
+  readonly source: { readonly host: string; readonly port: number } | null;
 }
 
 export interface ProbeFence {
@@ -191,6 +202,29 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
           hooks,
         ),
       );
+    },
+
+    /**
+     * Spoils a restored copy on purpose, for the known-bad drill. Refuses whatever is not provably a copy: its secret must lie in the
+     * drill account, and its address must not be the source's. @returns what was done, null when there was nothing to spoil.
+     */
+    async spoilCopy(request: SpoilCopy): Promise<string | null> {
+      const { policy, database, before, after, seed, source } = request;
+      const [, , , region, account] = database.secretArn.split(':');
+      const isCopy =
+        account === policy.accounts.drill.id &&
+        region === policy.drill.region &&
+        source !== null &&
+        !(source.host === database.host && source.port === database.port);
+      if (!isCopy)
+        throw failure('ForeignResource', `Refused to spoil ${database.host}: it is not provably a copy.`, {
+          host: database.host,
+        });
+      return probing('spoil the copy', async (hooks) => {
+        const passes = { before: await load(policy, before), after: await load(policy, after), seed };
+        const done = await engineFor(database.kind).spoil(await target(database), passes, hooks);
+        return done?.what ?? null;
+      });
     },
 
     /** Tries to reach what must not be reachable from this network. */

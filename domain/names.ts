@@ -16,6 +16,7 @@ export const nightIdPrefix = (policy: string): string => `night/${policy}`;
 export const nightId = (policy: string, slot: Instant): string => `${nightIdPrefix(policy)}-${slot}`;
 export const protectId = (resource: string, slot: Instant): string => `protect/${resource}/${slot}`;
 export const drillId = (resource: string, slot: Instant): string => `drill/${resource}/${slot}`;
+export const knownBadId = (policy: string, slot: Instant): string => `known-bad/${policy}/${slot}`;
 export const restoreId = (request: string): string => `restore/${request}`;
 export const retentionId = (policy: string, slot: Instant): string => `retention/${policy}/${slot}`;
 export const policyId = (policy: string, at: Instant): string => `policy/${policy}/${at}`;

@@ -48,6 +48,8 @@ export interface NightResult {
   readonly verdict: Status;
   readonly population: readonly PopulationRow[];
   readonly resources: readonly ResourceOutcome[];
+  /** Absent when no drill of the night passed, so that there was nothing to doubt. */
+  readonly knownBad?: KnownBadResult;
   readonly seal: SealRef | null;
   /** Why the night could not be sealed, when it could not. */
   readonly sealProblem?: string;
@@ -83,6 +85,19 @@ export interface DrillRequest extends UnderPolicy {
   readonly trigger: 'night' | 'by-hand';
   /** ARN of the recovery point in the last vault; default: the newest one there. */
   readonly pointArn?: string;
+}
+
+/** The drill of a copy that was spoilt on purpose. */
+export interface KnownBadResult {
+  readonly resource: string;
+  /** What was done to the copy; null when it did not come that far. */
+  readonly damage: string | null;
+  /** True only when a check failed because of the data. */
+  readonly caught: boolean;
+  readonly verdict: Status;
+  readonly reasons: readonly string[];
+  readonly cleanedUp: boolean;
+  readonly statement: StatementRef | null;
 }
 
 export interface DrillResult {

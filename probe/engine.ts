@@ -69,11 +69,22 @@ export interface Reach {
   readonly how: string;
 }
 
+/** What was done to a copy on purpose: names and numbers, never content. */
+export interface Spoilt {
+  readonly what: string;
+}
+
 /** One kind of database. Every method throws `DatabaseUnreachable` when it cannot connect, and the signal's reason when aborted. */
 export interface Engine {
   fingerprint(target: ProbeTarget, request: FingerprintRequest, hooks: ProbeHooks): Promise<Fingerprint>;
   check(id: CheckId, context: CheckContext, hooks: ProbeHooks): Promise<CheckResult>;
   firstQuery(target: ProbeTarget, hooks: ProbeHooks): Promise<FirstQuery>;
+  /** Takes the least away from a copy that its checks promise to see. Null when there is nothing to take. */
+  spoil(
+    target: ProbeTarget,
+    request: { readonly before: Fingerprint; readonly after: Fingerprint; readonly seed: string },
+    hooks: ProbeHooks,
+  ): Promise<Spoilt | null>;
   /** Whether a database answers at all from `localAddress`; never throws. */
   reach(target: Pick<ProbeTarget, 'host' | 'port' | 'localAddress'>, timeoutMs: number): Promise<Reach>;
 }

@@ -4,13 +4,11 @@ import {
   executeChild,
   isCancellation,
   log,
-  patched,
-  ParentClosePolicy,
   workflowInfo,
-  WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { PopulationRow, SealRef } from '../domain/facts.ts';
+import { afterKnownBad } from '../domain/known-bad.ts';
 import { drillId, protectId, retentionId, slotOf } from '../domain/names.ts';
 import type { ProtectedResource } from '../domain/policy/schema.ts';
 import { nightVerdict, uncoveredRows } from '../domain/population.ts';
@@ -24,12 +22,15 @@ import {
 import type { Instant } from '../domain/units.ts';
 import type { Status } from '../domain/verdict.ts';
 import { evidence, quick } from './activities.ts';
+import { asChild } from './as-child.ts';
+import { openSlot } from './open-slot.ts';
 import { trackProgress } from './progress.ts';
 import { isStepFailure, reasonOf } from './reasons.ts';
 import type { protectResource } from './protect-resource.ts';
 import type { restoreDrill } from './restore-drill.ts';
 import type { retentionPass } from './retention-pass.ts';
 import { slidingWindow } from './sliding-window.ts';
+import { watchTheChecks } from './watch-the-checks.ts';
 
 /** How many resources are worked on at once; AWS queues one backup and one copy job per resource anyway. */
 const AT_ONCE = 8;
@@ -47,7 +48,14 @@ type Result = { readonly row: PopulationRow; readonly outcome: ResourceOutcome }
 export async function nightlyRun(request: NightRequest): Promise<NightResult> {
   const { policy, policySha256, only } = request;
   const slot = request.slot ?? scheduledSlot();
-  const progress = trackProgress(['discover', 'resources', 'retention', 'seal']);
+  const watched = policy.knownBad === 'nightly' && only !== 'protect';
+  const progress = trackProgress([
+    'discover',
+    'resources',
+    ...(watched ? ['known bad'] : []),
+    'retention',
+    'seal',
+  ]);
   const first = request.progress?.next ?? 0;
   const batch = policy.resources.slice(first, first + PER_RUN);
   const rows: PopulationRow[] = [...(request.progress?.rows ?? [])];
@@ -58,7 +66,8 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
 
   try {
     if (first === 0) {
-      await openSlot();
+      const trigger = request.slot === undefined ? 'night' : 'by-hand';
+      await openSlot({ ...request, policy: ofOneResource, slot, trigger }, policy.resources);
       rows.push(...(await progress.step('discover', discover)));
     }
     const detail = () =>
@@ -84,39 +93,16 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
     cancelled === null ? await progress.step('retention', passRetention) : 'the night was cancelled';
   if (retention !== null)
     rows.push({ resource: 'retention', arn: policy.name, slot, end: 'inconclusive', reason: retention });
-  const population = [...rows, ...missedRows()];
+  const knownBad =
+    cancelled === null && watched ? await watchTheChecks(request, slot, resources, progress) : null;
+  const known = knownBad === null ? rows : afterKnownBad(rows, knownBad, { policy: policy.name, slot });
+  const population = [...known, ...missedRows()];
   const verdict = nightVerdict(population);
   const sealed = await CancellationScope.nonCancellable(() =>
     progress.step('seal', () => seal(population, verdict)),
   );
   if (cancelled !== null) throw cancelled as Error;
-  return { slot, verdict, population, resources, ...sealed };
-
-  /** On record before anything is done: a night that vanishes later has left a slot without an end. */
-  async function openSlot(): Promise<void> {
-    if (!patched('slot-opened')) return;
-    try {
-      const openedAt = await quick.awsNow({ policy: ofOneResource });
-      await evidence.recordStatement({
-        policy: ofOneResource,
-        scope: `night-${policy.name}-${slot}`,
-        name: 'slot-opened',
-        subjects: [],
-        fact: {
-          type: 'slot-opened',
-          policy: policy.name,
-          policySha256,
-          slot,
-          openedAt,
-          trigger: request.slot === undefined ? 'night' : 'by-hand',
-          resources: policy.resources.map(({ name, arn }) => ({ name, arn })),
-        },
-      });
-    } catch (error) {
-      if (isCancellation(error) || !isStepFailure(error)) throw error;
-      log.error('the opening of the slot could not be recorded', { reason: reasonOf(error) });
-    }
-  }
+  return { slot, verdict, population, resources, ...(knownBad === null ? {} : { knownBad }), ...sealed };
 
   /** A night whose inventory cannot be read still protects what the policy names; that nobody looked is a row. */
   async function discover(): Promise<PopulationRow[]> {
@@ -240,15 +226,6 @@ function withoutLists({
   seconds,
 }: ProtectResult): ResourceOutcome['protection'] {
   return { resource, outcome, ...(reason === undefined ? {} : { reason }), identity, statement, seconds };
-}
-
-/** A second run for a slot cannot exist; children are cancelled, not killed, when the night ends early, so that they clean up. */
-function asChild(workflowId: string) {
-  return {
-    workflowId,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-  };
 }
 
 /** The instant for which Temporal's schedule started this run, not the one at which it really began. */

@@ -50,6 +50,8 @@ export interface VerifyRequest {
   readonly pointArn?: string;
   readonly at?: Instant;
   readonly expiresInSeconds: number;
+  /** Done to the copy after its first query, before the checks. */
+  readonly beforeChecks?: (database: ProbedDatabase) => Promise<void>;
 }
 
 /** Filled in step by step, so that whoever stops half-way can say how far it came. */
@@ -169,6 +171,7 @@ export async function verifyCopy(
 
   await step('first query', () => proberIn(policy, 'drill').firstQuery({ database }));
   seen.rto.firstQuery = since();
+  await request.beforeChecks?.(database);
   await step(
     'checks',
     () => runChecks(request, copy, database, seen),

@@ -124,6 +124,12 @@ export const policySchema = z.strictObject({
         'Addresses that the drill network must not reach, besides the production databases: each drill tries them and fails when one answers. The default stands for the internet.',
       ),
   }),
+  knownBad: z
+    .enum(['nightly', 'off'], "'nightly' or 'off'")
+    .default('nightly')
+    .describe(
+      'Each night one more copy is restored and spoilt on purpose. Unless the checks catch it, no verdict of that night counts as passed.',
+    ),
   probers: z
     .strictObject({ production: z.string().min(1), drill: z.string().min(1) })
     .default({ production: 'lifeboat-prober-production', drill: 'lifeboat-prober-drill' })

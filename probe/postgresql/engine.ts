@@ -3,6 +3,7 @@ import type { CheckId, CheckResult } from '../../domain/verdict.ts';
 import { runCheck } from './checks/run.ts';
 import { reach } from './reach.ts';
 import { openFirst } from './server.ts';
+import { spoil } from './spoil.ts';
 import { takeFingerprint } from './take-fingerprint.ts';
 
 export const postgresql: Engine = {
@@ -10,6 +11,7 @@ export const postgresql: Engine = {
   check: (id: CheckId, context: CheckContext, hooks: ProbeHooks): Promise<CheckResult> =>
     runCheck(id, context, hooks),
   firstQuery,
+  spoil,
   reach,
 };
 

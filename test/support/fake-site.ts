@@ -25,6 +25,8 @@ export interface SiteOptions {
   readonly refuseOnce?: Partial<Record<ActivityName, FailureType>>;
   readonly checks?: Status;
   readonly reached?: boolean;
+  /** The checks do not see what was done to a copy on purpose. */
+  readonly blind?: boolean;
   readonly withoutProtection?: boolean;
   /** Runs instead of an activity. */
   readonly instead?: Partial<{ [Name in ActivityName]: (...args: never[]) => unknown }>;
@@ -55,6 +57,7 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
   const statements: Fact[] = [];
   const seals: unknown[] = [];
   const refusedOnce = new Set<string>();
+  let spoilt = false;
 
   const answers: Activities = {
     discover: async ({ policy }) => policy.exclude.map(({ arn }) => ({ arn, immutableId: 'db-X' })),
@@ -126,7 +129,15 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
     promisedPoints: async () => [],
     takeFingerprint: async ({ pass }) => fingerprint(pass),
     firstQuery: async () => ({ at: AT, serverVersion: '18.4' }),
-    runCheck: async ({ check }) => result(check, options.checks ?? 'passed'),
+    runCheck: async ({ check }) =>
+      result(
+        check,
+        spoilt && check === 'content' && options.blind !== true ? 'failed' : (options.checks ?? 'passed'),
+      ),
+    spoilCopy: async () => {
+      spoilt = true;
+      return 'one row deleted in shop.public.city block 7';
+    },
     tryRoles: async ({ roles }) => ({
       caller: PROBER_ROLE,
       attempts: roles.map(({ role }) => ({ role, refused: true, how: 'AccessDenied' })),

@@ -55,6 +55,52 @@ test('an applied policy is on record with who applied it', async () => {
   ]);
 });
 
+test('each night one spoilt copy goes through the live path, and catching it leaves the night passed', async () => {
+  const { result, calls, statements } = await run();
+  expect(result).toMatchObject({
+    verdict: 'passed',
+    knownBad: { caught: true, verdict: 'failed', damage: 'one row deleted in shop.public.city block 7' },
+  });
+  expect(calls.filter((call) => call === 'startRestore')).toHaveLength(2);
+  expect(calls.filter((call) => call === 'deleteCopy')).toHaveLength(2);
+  expect(statements.find(({ type }) => type === 'known-bad')).toMatchObject({ caught: true });
+});
+
+test('checks that do not see a spoilt copy make every pass of the night inconclusive, and raise an alert', async () => {
+  const { result, sealed, statements } = await run({ blind: true }, night({ policy: somePolicy(2) }));
+  expect(result.verdict).toBe('failed');
+  expect(sealed.population.map(({ resource, end }) => [resource, end]).sort()).toEqual([
+    ['known-bad', 'failed'],
+    ['orders-0', 'inconclusive'],
+    ['orders-1', 'inconclusive'],
+  ]);
+  expect(statements.find(({ type }) => type === 'alert')).toMatchObject({
+    state: 'raised',
+    severity: 'page',
+  });
+});
+
+test('a night whose known-bad drill cannot be carried out is inconclusive and says why', async () => {
+  const { sealed } = await run({ refuse: { spoilCopy: 'DatabaseUnreachable' } });
+  expect(sealed.population).toContainEqual(
+    expect.objectContaining({
+      resource: 'known-bad',
+      end: 'inconclusive',
+      reason: expect.stringContaining('spoilCopy was refused'),
+    }),
+  );
+  const empty = await run({ instead: { spoilCopy: async () => null } });
+  expect(empty.result.verdict).toBe('inconclusive');
+});
+
+test('a night without a pass has nothing to doubt, and a policy may leave the known-bad drill out', async () => {
+  const failed = await run({ checks: 'failed' });
+  expect(failed.result.knownBad).toBeUndefined();
+  const off = await run({}, night({ policy: { ...somePolicy(), knownBad: 'off' } }));
+  expect(off.result).toMatchObject({ verdict: 'passed' });
+  expect(off.calls).not.toContain('spoilCopy');
+});
+
 test('a resource that cannot be protected fails the night, and the others are still proven', async () => {
   const policy = somePolicy(3);
   const { activities } = fakeSite();
