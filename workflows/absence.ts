@@ -47,7 +47,9 @@ export async function proveAbsence(
       absent: false,
       seen: 'still listed in the drill account',
     }));
-    const removed = [...teardown.removed, ...found];
+    const looked = `${before.things.length} things listed before, ${after.things.length} after`;
+    const nothing = { what: 'anything else of this drill in its account', absent: true, seen: looked };
+    const removed = [...teardown.removed, ...(found.length === 0 ? [nothing] : found)];
     return {
       teardown: { complete: teardown.complete && found.length === 0, removed },
       absence: {

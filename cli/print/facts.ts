@@ -1,4 +1,5 @@
-import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
+import type { DrillFact, FenceFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
+import { networkProblems } from '../../domain/isolation.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import { summaryOf } from '../../domain/summary.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
@@ -50,6 +51,7 @@ export function drillFactLines(terminal: Terminal, fact: DrillFact): string[] {
       : fence.attempts.map(
           ({ target, reached, how }) => `  ${target}: ${reached ? bad('REACHED') : 'not reached'} (${how})`,
         )),
+    ...(fence === null ? [] : fenceLines(fence, bad)),
     `teardown${teardown === null ? ': nothing to take down' : teardown.complete ? ', each absence as it was seen:' : `, ${bad('NOT complete')}:`}`,
     ...(teardown?.removed ?? []).map(
       ({ what, absent, seen }) => `  ${what}: ${absent ? 'gone' : bad('STILL THERE')} (${seen})`,
@@ -57,6 +59,30 @@ export function drillFactLines(terminal: Terminal, fact: DrillFact): string[] {
     ...(fact.timings.length === 0
       ? []
       : [`steps: ${fact.timings.map(({ step, seconds }) => `${step} ${howLong(seconds)}`).join(', ')}`]),
+  ];
+}
+
+function fenceLines({ network, credentials }: FenceFact, bad: (text: string) => string): string[] {
+  const open = network === undefined ? [] : networkProblems(network);
+  const routes = network?.routes.filter(({ target }) => target !== 'local').length ?? 0;
+  return [
+    ...(network === undefined
+      ? ['  its network was not described']
+      : [
+          `  network ${network.vpcId} (${network.cidrs.join(', ')}): ${some(network.routes.length, 'route')}, ` +
+            `${routes === 0 ? 'none leads out' : `${routes} to elsewhere`}; admitted: ` +
+            [...new Set(network.admits.map(({ from, ports }) => `${from} on ${ports}`))].join(', '),
+        ]),
+    ...open.map((problem) => `  ${bad(problem)}`),
+    ...(credentials === undefined
+      ? []
+      : [
+          `  its prober is ${credentials.caller}`,
+          ...credentials.attempts.map(
+            ({ role, refused, how }) =>
+              `  ${role}: ${refused ? 'refused to it' : bad('NOT refused')} (${how})`,
+          ),
+        ]),
   ];
 }
 

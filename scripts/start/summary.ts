@@ -26,11 +26,23 @@ export function summaryLines(
       ...indented(protection === null ? [] : protectionFactLines(terminal, protection, policy)),
       ...indented(drill === null ? ['it was not drilled'] : drillFactLines(terminal, drill)),
     ]),
+    ...knownBadLines(terminal, night),
     '',
     ...(evidence.retention === null
       ? [terminal.paint('yellow', 'retention: not proven, the pass did not end')]
       : retentionFactLines(terminal, evidence.retention)),
     ...evidenceLines(terminal, policy, night, evidence),
+  ];
+}
+
+function knownBadLines(terminal: Terminal, { knownBad }: NightResult): string[] {
+  if (knownBad === undefined) return [];
+  const { resource, damage, caught, reasons } = knownBad;
+  const how = caught ? terminal.paint('green', 'caught') : terminal.paint('red', 'NOT caught');
+  return [
+    '',
+    `known-bad drill of ${resource}, a copy spoilt on purpose (${damage ?? 'nothing was spoilt'}): ${how}`,
+    ...reasons.slice(0, 1).map((reason) => `  ${reason}`),
   ];
 }
 
