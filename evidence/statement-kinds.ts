@@ -22,7 +22,7 @@ const because = (reason: string | undefined): string =>
 export const STATEMENT_KINDS: Kinds = {
   'policy-applied': {
     says: (f) => `Policy ${f.policy} (${f.policySha256.slice(0, 12)}) covers ${f.resources.join(', ')}.`,
-    writtenBy: null,
+    writtenBy: 'recordPolicy, started by lifeboat apply',
   },
   protection: {
     says: (f) =>
@@ -56,7 +56,7 @@ export const STATEMENT_KINDS: Kinds = {
   night: { says: (f) => `The night ${f.slot} of ${f.policy} ended ${f.verdict}.`, writtenBy: 'the seal' },
   'slot-opened': {
     says: (f) => `The slot ${f.slot} was opened for ${some(f.resources.length, 'resource')}.`,
-    writtenBy: null,
+    writtenBy: 'nightlyRun',
     toldBy: 'protection and drill, whose slot it is',
   },
   'slot-ended': {
@@ -94,13 +94,13 @@ export const STATEMENT_KINDS: Kinds = {
   isolation: {
     says: (f) =>
       `${f.fence.attempts.filter(({ reached }) => !reached).length} of ${some(f.fence.attempts.length, 'attempt')} to leave the drill of ${f.resource.name} failed, as they must.`,
-    writtenBy: null,
+    writtenBy: 'restoreDrill, restoreRequest',
     toldBy: 'drill (fence)',
   },
   teardown: {
     says: (f) =>
       `After the drill of ${f.resource.name} ${f.leftovers.length === 0 ? 'nothing is left' : `${some(f.leftovers.length, 'thing')} left: ${f.leftovers.join(', ')}`}.`,
-    writtenBy: null,
+    writtenBy: 'restoreDrill, restoreRequest',
     toldBy: 'drill (teardown)',
   },
   hold: {
@@ -118,7 +118,7 @@ export const STATEMENT_KINDS: Kinds = {
       f.action === 'granted'
         ? `${f.person} may reach ${f.resource} until ${f.until} (request ${f.request}).`
         : `The access of ${f.person} to ${f.resource} ended at ${f.at} (request ${f.request}).`,
-    writtenBy: null,
+    writtenBy: 'restoreRequest',
     toldBy: 'restore (handed-over, ended)',
   },
   waiver: {
@@ -134,11 +134,11 @@ export const STATEMENT_KINDS: Kinds = {
   'known-bad': {
     says: (f) =>
       `A damaged restore of ${f.resource.name} (${f.damage}) was ${f.caught ? 'caught' : 'NOT caught'}.`,
-    writtenBy: null,
+    writtenBy: 'knownBadDrill',
   },
   alert: {
     says: (f) => `Alert ${f.alert} (${f.severity}) was ${f.state} for ${f.subject}${because(f.message)}.`,
-    writtenBy: null,
+    writtenBy: 'nightlyRun, when its checks were blind',
   },
 };
 
