@@ -1,22 +1,26 @@
+import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
+import { inAccount } from '../../activities/aws/clients.ts';
 import { createLedgerReader } from '../../activities/ledger/index.ts';
-import type { DrillFact, RestoreFact, RetentionFact } from '../../domain/facts.ts';
+import type { DrillFact, Fact, RetentionFact } from '../../domain/facts.ts';
 import { restoreId, TASK_QUEUE } from '../../domain/names.ts';
 import { finalVault, vaultArn } from '../../domain/route.ts';
 import type { NightRequest, NightResult, RestoreState } from '../../domain/requests.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import type { nightlyRun, restoreRequest } from '../../workflows/index.ts';
 import { ledgerClients } from '../support/ledger-clients.ts';
+import { foundIn, plant, PLANTED, readable, textOfFiles } from '../support/planted.ts';
 import { wholeSite, type WholeSite } from '../support/whole-site.ts';
 
 let site: WholeSite;
 let reader: ReturnType<typeof createLedgerReader>;
 beforeAll(async () => {
   site = await wholeSite();
+  await plant(site.zone.sample);
   reader = createLedgerReader({ clients: ledgerClients(site) });
 }, 240_000);
 afterAll(async () => {
@@ -62,7 +66,13 @@ test('a night on a busy database ends passed, isolated, taken down and sealed', 
     region: 'us-east-1',
     vault: 'lifeboat',
   });
-  expect(fact.fence?.attempts).toEqual([expect.objectContaining({ reached: false })]);
+  expect(fact.fence?.attempts).toEqual([
+    expect.objectContaining({ target: expect.stringContaining('production orders'), reached: false }),
+    expect.objectContaining({ target: expect.stringContaining('outside'), reached: false }),
+  ]);
+  expect(fact.fence?.network?.routes.map(({ target }) => target)).toEqual(['local']);
+  expect(fact.fence?.credentials?.attempts.map(({ refused }) => refused)).toEqual([true, true]);
+  expect(result.knownBad).toMatchObject({ caught: true, cleanedUp: true });
   expect(fact.teardown?.complete).toBe(true);
   expect(fact.teardown?.removed.length).toBeGreaterThanOrEqual(4);
   const content = fact.checks.find(({ check }) => check === 'content');
@@ -125,16 +135,71 @@ test('an SRE gets a verified copy by hand, and it is gone when she is done', asy
   await handle.executeUpdate('finish', { args: [{ by: 'ada' }] });
   expect(await handle.result()).toMatchObject({ ended: 'finished by ada', cleanedUp: true });
   const listed = await reader.listStatements({ policy: site.zone.policy });
-  const phases = await Promise.all(
+  const facts = await Promise.all(
     listed
-      .filter((statement) => statement.key.includes('/restore-r-1/'))
+      .filter(({ key }) => key.includes('/restore-r-1/'))
       .map(
-        async (statement) =>
-          (await reader.readStatement({ policy: site.zone.policy, ...statement })).statement
-            .predicate as RestoreFact,
+        async (one) =>
+          (await reader.readStatement({ policy: site.zone.policy, ...one })).statement.predicate as Fact,
       ),
   );
-  expect(phases.map(({ phase }) => phase).sort()).toEqual(['ended', 'handed-over', 'verified']);
+  expect(facts.map((fact) => (fact.type === 'restore' ? fact.phase : fact.type)).sort()).toEqual([
+    ...['access', 'access', 'ended', 'handed-over'],
+    ...['isolation', 'teardown', 'verified'],
+  ]);
+}, 240_000);
+
+/** A rule that makes PostgreSQL quote a row in its error: the text of a name as a time. */
+async function drillThatFails(): Promise<void> {
+  const { policy } = site.zone;
+  const resources = policy.resources.map((resource) => ({
+    ...resource,
+    freshness: [{ database: 'shop', table: 'public.person', column: 'email', maxAge: '15m' }],
+  }));
+  const result = await night({ only: 'drill', policy: { ...policy, resources } });
+  expect(result.verdict).toBe('inconclusive');
+}
+
+test('no personal data leaves the databases: not in histories, logs, statements, fingerprints or reports', async () => {
+  await drillThatFails();
+  const texts = new Map<string, string>();
+  for await (const { workflowId, runId } of site.client.workflow.list()) {
+    const history = await site.client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const payloads = JSON.stringify(history, (_, value: unknown) =>
+      value instanceof Uint8Array
+        ? Buffer.from(value).toString('latin1')
+        : typeof value === 'bigint'
+          ? ''
+          : value,
+    );
+    texts.set(`history of ${workflowId}`, payloads);
+  }
+  for (const [path, text] of await textOfFiles(site.stateDir, (name) =>
+    /^(worker|prober).*\.log$/.test(name),
+  ))
+    texts.set(`log ${path}`, text);
+  const { policy } = site.zone;
+  const s3 = ledgerClients(site).s3(inAccount(policy, 'vault', policy.ledger.region));
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: policy.ledger.bucket }));
+  for (const { Key } of Contents) {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: policy.ledger.bucket, Key }));
+    texts.set(`ledger ${Key ?? ''}`, readable((await Body?.transformToByteArray()) ?? new Uint8Array()));
+  }
+  const count = (kind: string) => [...texts.keys()].filter((name) => name.startsWith(kind)).length;
+  expect(count('history')).toBeGreaterThan(20);
+  expect(count('log')).toBe(3);
+  expect(count('ledger fingerprints')).toBeGreaterThan(3);
+  expect(count('ledger statements')).toBeGreaterThan(20);
+
+  const leaks = [...texts].flatMap(([where, text]) => foundIn(text).map((value) => `${value} in ${where}`));
+  expect(leaks).toEqual([]);
+  // The search itself finds what is there, in every form, and the values were really read: the statements name their table.
+  for (const value of Object.values(PLANTED)) {
+    expect(foundIn(`x${value}x`)).toEqual([value]);
+    for (const pad of ['', 'a', 'ab'])
+      expect(foundIn(Buffer.from(`${pad}${value} and more`).toString('base64'))).toEqual([value]);
+  }
+  expect([...texts.values()].some((text) => text.includes('person'))).toBe(true);
 }, 240_000);
 
 test('91 days later the points of the first nights are gone, and the pass says so with proof', async () => {
