@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { inAccount } from '../../activities/aws/clients.ts';
 import { createLedgerReader } from '../../activities/ledger/index.ts';
-import type { DrillFact, Fact, RetentionFact } from '../../domain/facts.ts';
+import type { DrillFact, RetentionFact } from '../../domain/facts.ts';
 import { restoreId, TASK_QUEUE } from '../../domain/names.ts';
 import { finalVault, vaultArn } from '../../domain/route.ts';
 import type { NightRequest, NightResult, RestoreState } from '../../domain/requests.ts';
@@ -140,7 +140,7 @@ test('an SRE gets a verified copy by hand, and it is gone when she is done', asy
       .filter(({ key }) => key.includes('/restore-r-1/'))
       .map(
         async (one) =>
-          (await reader.readStatement({ policy: site.zone.policy, ...one })).statement.predicate as Fact,
+          (await reader.readStatement({ policy: site.zone.policy, ...one })).statement.predicate,
       ),
   );
   expect(facts.map((fact) => (fact.type === 'restore' ? fact.phase : fact.type)).sort()).toEqual([
