@@ -17,7 +17,7 @@ export function backupOf(resource: string, slot: string, keepDays = 90): Protect
     arn: `arn:aws:rds:${region}:${account}:snapshot:awsbackup:job-${resource}-${slot.slice(0, 10)}`,
     location: { accountId: account, region, vault },
     createdAt: later(slot, 95).replace('.000Z', 'Z'),
-    deleteAt: day(slot, keepDays),
+    deleteAt: day(later(slot, 95), keepDays),
     encryptionKeyArn: `arn:aws:kms:${region}:${account}:key/0a1b2c3d-0000-4000-8000-000000000001`,
     sizeBytes: 48_318_382_080,
   });
