@@ -8,11 +8,12 @@ import {
   ModifyDBInstanceCommand,
   type DBInstance,
 } from '@aws-sdk/client-rds';
-import { DRILL_PREFIX, RESTORE_PREFIX, TAG } from '../../domain/names.ts';
+import { DRILL_PREFIX, RESTORE_PREFIX } from '../../domain/names.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import { inAccount, type AwsClients } from '../aws/clients.ts';
 import { allPages } from '../aws/pages.ts';
 import { failure } from '../failures.ts';
+import { copyMetadata, refuseForeign, settingsOf, tagsOf } from './rds-copies.ts';
 import { readBootLog } from './rds-boot-log.ts';
 import { rdsConditions } from './rds-conditions.ts';
 import type { DrillLeftover, Endpoint, ResourceDriver, RestoredState, Source } from './driver.ts';
@@ -108,22 +109,7 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
 
     conditions: (policy, resource) => rdsConditions(clients, policy, resource),
 
-    restoreMetadata(policy, recorded, name) {
-      const dropped = ['DBSnapshotIdentifier', 'DBClusterIdentifier', 'AvailabilityZone', 'VpcId'];
-      const kept = Object.fromEntries(Object.entries(recorded).filter(([key]) => !dropped.includes(key)));
-      return {
-        ...kept,
-        DBInstanceIdentifier: name,
-        DBInstanceClass: policy.drill.instanceClass,
-        DBSubnetGroupName: policy.drill.subnetGroup,
-        VpcSecurityGroupIds: JSON.stringify(policy.drill.securityGroups),
-        MultiAZ: 'false',
-        PubliclyAccessible: 'false',
-        DeletionProtection: 'false',
-        AutoMinorVersionUpgrade: 'false',
-        CopyTagsToSnapshot: 'false',
-      };
-    },
+    restoreMetadata: copyMetadata,
 
     async restoredState(policy, name): Promise<RestoredState> {
       const instance = await find(policy, name);
@@ -162,49 +148,7 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
         : null;
     },
 
-    async settings(policy, name) {
-      const instance = await mustFind(policy, name);
-      const subnetGroup = instance.DBSubnetGroup?.DBSubnetGroupName ?? '';
-      const groups = (instance.VpcSecurityGroups ?? [])
-        .map(({ VpcSecurityGroupId = '' }) => VpcSecurityGroupId)
-        .sort();
-      const expected = [...policy.drill.securityGroups].sort();
-      const problems = [
-        ...(instance.PubliclyAccessible === false ? [] : ['the copy is publicly accessible']),
-        ...(instance.MultiAZ === false ? [] : ['the copy is Multi-AZ, which costs double']),
-        ...(subnetGroup === policy.drill.subnetGroup
-          ? []
-          : [`the copy is in subnet group "${subnetGroup}", not "${policy.drill.subnetGroup}"`]),
-        ...(groups.join() === expected.join()
-          ? []
-          : [`the copy has security groups ${groups.join()}, not ${expected.join()}`]),
-        ...(instance.StorageEncrypted === true
-          ? []
-          : ['the copy is not encrypted with a key of this account']),
-      ];
-      const facts = {
-        publiclyAccessible: instance.PubliclyAccessible ?? 'unknown',
-        multiAz: instance.MultiAZ ?? 'unknown',
-        subnetGroup,
-        vpc: instance.DBSubnetGroup?.VpcId ?? 'unknown',
-        securityGroups: groups.join(','),
-        storageEncrypted: instance.StorageEncrypted ?? 'unknown',
-        kmsKey: instance.KmsKeyId ?? 'unknown',
-      };
-      const placement = {
-        vpcId: instance.DBSubnetGroup?.VpcId ?? '',
-        subnetIds: (instance.DBSubnetGroup?.Subnets ?? []).map(
-          ({ SubnetIdentifier = '' }) => SubnetIdentifier,
-        ),
-        securityGroupIds: groups,
-      };
-      const size = {
-        instanceClass: instance.DBInstanceClass ?? 'unknown',
-        instances: 1,
-        allocatedGiB: instance.AllocatedStorage ?? 0,
-      };
-      return { facts, problems, placement, size };
-    },
+    settings: async (policy, name) => settingsOf(policy, await mustFind(policy, name)),
 
     bootFacts: async (policy, name) =>
       readBootLog(drill(policy), name, (await mustFind(policy, name)).EngineVersion ?? 'unknown'),
@@ -212,7 +156,7 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
     async deleteRestored(policy, name, drillId) {
       const instance = await find(policy, name);
       if (instance === undefined || instance.DBInstanceStatus === 'deleting') return;
-      refuseForeign(policy, instance, name, drillId);
+      refuseForeign(instance, { name, arn: restoredArn(policy, name), drillId });
       try {
         if (instance.DeletionProtection === true)
           await drill(policy).send(
@@ -285,36 +229,9 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
         }));
     },
   };
-
-  /** All four: account and region (the ARN), name prefix, our tag. A missing one stops the deletion. */
-  function refuseForeign(policy: Policy, instance: DBInstance, name: string, drillId: string): void {
-    const tags = tagsOf(instance.TagList ?? []);
-    const problems = [
-      ...(instance.DBInstanceArn === restoredArn(policy, name)
-        ? []
-        : [`its ARN is ${instance.DBInstanceArn ?? 'unknown'}`]),
-      ...(name.startsWith(DRILL_PREFIX) || name.startsWith(RESTORE_PREFIX)
-        ? []
-        : ['its name is not one of ours']),
-      ...(tags[TAG.drill] === drillId
-        ? []
-        : [`its tag ${TAG.drill} is ${tags[TAG.drill] ?? 'missing'}, not ${drillId}`]),
-    ];
-    if (problems.length > 0)
-      throw failure('ForeignResource', `Refused to delete ${name}: ${problems.join('; ')}.`, {
-        name,
-        problems,
-      });
-  }
 }
 
 function endpointOf(instance: DBInstance | undefined): Endpoint | undefined {
   const { Address, Port } = instance?.Endpoint ?? {};
   return Address === undefined || Port === undefined ? undefined : { host: Address, port: Port };
-}
-
-function tagsOf(
-  list: readonly { Key?: string | undefined; Value?: string | undefined }[],
-): Record<string, string> {
-  return Object.fromEntries(list.map(({ Key = '', Value = '' }) => [Key, Value]));
 }
