@@ -5,6 +5,7 @@ import type { Instant } from '../domain/units.ts';
 export type RunType =
   | 'nightlyRun'
   | 'protectResource'
+  | 'recordDecision'
   | 'recordPolicy'
   | 'restoreDrill'
   | 'restoreRequest'

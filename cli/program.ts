@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ExitStatus } from './exit-status.ts';
 import type { OutputOptions, PeriodOptions } from './report-output.ts';
+import type { SignOffOptions, WaiverOptions } from './verbs/decisions.ts';
 import { apply } from './verbs/apply.ts';
 import { finishRestore, requestRestore, restoreStatus, type RestoreOptions } from './verbs/restore.ts';
 import { backup, drill, night } from './verbs/runs.ts';
@@ -171,6 +172,36 @@ function addEvidence(program: Command, run: RunVerb): void {
     .option('--trusted-seal <sha256>', 'last seal of an earlier verification')
     .action((dir: string, options: { key?: string; trustedSeal?: string }) =>
       run(async (world) => (await import('./verbs/evidence.ts')).verifyEvidence(world, dir, options)),
+    );
+  evidence
+    .command('sign-off <resource-or-statement>')
+    .description('put on record that a reviewer looked at a drill (of a resource: the newest) or a restore')
+    .addOption(
+      new Option('--decision <decision>', 'what the reviewer says')
+        .choices(['accepted', 'rejected'])
+        .default('accepted'),
+    )
+    .option('--note <text>', 'remarks; part of the evidence', '')
+    .option('--as <person>', 'the reviewer, one of the policy (default: your account on this computer)')
+    .action((which: string, options: SignOffOptions) =>
+      run(async (world) => (await import('./verbs/decisions.ts')).signOff(world, which, options)),
+    );
+  program
+    .command('waiver')
+    .description('exceptions that somebody answers for until a day')
+    .command('add')
+    .description('put a waiver on record')
+    .requiredOption('--what <text>', 'what is waived: a check, a promise')
+    .requiredOption('--reason <text>', 'why; part of the evidence')
+    .requiredOption('--expires <day>', 'last day, e.g. 2026-12-31')
+    .option(
+      '--owner <person>',
+      'who answers for it, one of the policy (default: your account on this computer)',
+    )
+    .option('--resource <name>', 'the resource that it is about (default: all of them)')
+    .option('--name <name>', 'name of the waiver')
+    .action((options: WaiverOptions) =>
+      run(async (world) => (await import('./verbs/decisions.ts')).addWaiver(world, options)),
     );
   addReports(program, run, day);
 }

@@ -19,6 +19,8 @@ export const drillId = (resource: string, slot: Instant): string => `drill/${res
 export const knownBadId = (policy: string, slot: Instant): string => `known-bad/${policy}/${slot}`;
 export const restoreId = (request: string): string => `restore/${request}`;
 export const retentionId = (policy: string, slot: Instant): string => `retention/${policy}/${slot}`;
+/** @param id makes two decisions of one second two, for example eight random hex digits. */
+export const decisionId = (policy: string, id: string): string => `decision/${policy}/${id}`;
 export const policyId = (policy: string, at: Instant): string => `policy/${policy}/${at}`;
 export const sweepIdPrefix = (policy: string): string => `sweep/${policy}`;
 

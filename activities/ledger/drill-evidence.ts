@@ -26,10 +26,7 @@ const READ_AT_ONCE = 16;
  * @param which name of a resource or key of a statement; undefined: the newest drill of all.
  */
 export async function findDrill(ledger: Ledger, which: string | undefined): Promise<DrillEvidence> {
-  const drill =
-    which?.startsWith('statements/') === true
-      ? await readStatement(ledger, which)
-      : await newestDrill(ledger, which);
+  const drill = await statementNamed(ledger, which);
   const fact = drill.statement.predicate;
   if (fact.type !== 'drill') {
     throw failure(
@@ -56,6 +53,13 @@ export async function findDrill(ledger: Ledger, which: string | undefined): Prom
       })
     ).filter((one) => inForce(one.fact, fact)),
   };
+}
+
+/** The statement of a key, or the newest drill (of a resource). */
+export async function statementNamed(ledger: Ledger, which: string | undefined): Promise<ReadStatement> {
+  return which?.startsWith('statements/') === true
+    ? readStatement(ledger, which)
+    : newestDrill(ledger, which);
 }
 
 /** Statements of one kind, looked up day by day under the beginning of their scope, so that other statements cost nothing. */

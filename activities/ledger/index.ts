@@ -5,13 +5,15 @@ import { createAwsTime, instantOf } from './aws-time.ts';
 import { evidenceSource } from './evidence-source.ts';
 import { kmsSigner, regionOfKey } from './kms-signer.ts';
 import { ledgerOf } from './ledger.ts';
-import { findDrill } from './drill-evidence.ts';
+import { statementOfDecision } from './decisions.ts';
+import { findDrill, statementNamed } from './drill-evidence.ts';
 import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
 import { readSettings } from './settings.ts';
 import { recordStatement as record } from './statements.ts';
 import type { Instant } from '../../domain/units.ts';
 import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
+import type { RecordDecision } from '../../domain/decisions.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import type { EvidenceSource } from '../../evidence/reports/source.ts';
 import type { Signer } from '../../evidence/signer.ts';
@@ -110,6 +112,23 @@ export function createLedgerActivities({
             settings: (previous) => readSettings(ledger, kms, policy.ledger.signingKey, previous),
           },
           night,
+        );
+      });
+    },
+
+    /** Writes down what a person decided: a sign-off by a reviewer who took no part, or a waiver with owner and expiry. */
+    async recordDecision({ policy, decision }: RecordDecision): Promise<StatementRef> {
+      return asked(`record the ${decision.kind}`, async () => {
+        const ledger = ledgerOf(policy, clients);
+        const reviewed = decision.kind === 'sign-off' ? await statementNamed(ledger, decision.which) : null;
+        const awsNow = instantOf(await time.ask(ledger));
+        const signer = await signerOf(policy, policy.ledger.signingKey);
+        return record(
+          ledger,
+          time,
+          signer,
+          statementOfDecision(policy, decision, awsNow, reviewed),
+          recordedBy,
         );
       });
     },

@@ -353,9 +353,11 @@ function access(within: number, record: PromiseRecord, question: Question): Find
   const seen = covered(record, question);
   if (seen === null) return [open('the evidence does not reach into the period')];
   const names = new Set(question.resources.map(({ name }) => name));
-  const given = [...record.access.values()].filter(
-    (one) => names.has(one.resource) && one.givenAt <= seen.to && (one.endedAt ?? Infinity) >= seen.from,
-  );
+  const given = [...record.access.values()]
+    .flatMap(({ givenAt, ...rest }) => (givenAt === null ? [] : { ...rest, givenAt }))
+    .filter(
+      (one) => names.has(one.resource) && one.givenAt <= seen.to && (one.endedAt ?? Infinity) >= seen.from,
+    );
   if (given.length === 0)
     return [kept('no access to restored data is recorded, and the chain of seals is unbroken', [])];
   return given.map(({ request, givenAt, endedAt, keys }) => {

@@ -33,7 +33,8 @@ export interface Recovery {
 export interface Access {
   readonly request: string;
   readonly resource: string;
-  readonly givenAt: number;
+  /** Null when it was never handed over. */
+  readonly givenAt: number | null;
   readonly endedAt: number | null;
   readonly keys: readonly string[];
 }
@@ -124,14 +125,22 @@ export function recordOf(basis: Basis, policy?: string) {
 
   function restore(key: string, fact: RestoreFact, writtenAt: string): void {
     const at = Date.parse(writtenAt);
-    const known = access.get(fact.request);
-    const keys = [...(known?.keys ?? []), key];
     const resource = fact.resource.name;
+    // S3's dates are whole seconds, so that the end may be read before the beginning.
+    const known = access.get(fact.request) ?? {
+      request: fact.request,
+      resource,
+      givenAt: null,
+      endedAt: null,
+      keys: [],
+    };
+    access.set(fact.request, {
+      ...known,
+      keys: [...known.keys, key],
+      ...(fact.phase === 'handed-over' ? { givenAt: at } : {}),
+      ...(fact.phase === 'ended' ? { endedAt: at } : {}),
+    });
     if (fact.point !== null) restores.push({ key, resource, regions: [fact.point.location.region] });
-    if (fact.phase === 'handed-over')
-      access.set(fact.request, { request: fact.request, resource, givenAt: at, endedAt: null, keys });
-    if (fact.phase === 'ended' && known !== undefined)
-      access.set(fact.request, { ...known, endedAt: at, keys });
   }
 
   return {

@@ -117,6 +117,12 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
       seals.push(night);
       return { key: 'seals/1', sequence: seals.length, sha256: 'cd', statements: statements.length };
     },
+    recordDecision: async ({ decision: { kind } }) => ({
+      key: `statements/${kind}.json`,
+      versionId: 'v1',
+      sha256: 'ab',
+      type: kind,
+    }),
     awsNow: async () => AT,
     findProtection: async ({ resource }) =>
       options.withoutProtection === true

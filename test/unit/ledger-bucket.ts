@@ -107,7 +107,14 @@ export function fakeBucket(keepSeconds = 400 * 86_400): FakeBucket {
 
   /** Pages by version, as S3 does: the versions of one key may lie on two pages. */
   function list({ input }: ListObjectVersionsCommand): object {
-    const { Prefix = '', KeyMarker, VersionIdMarker } = input;
+    const { Prefix = '', KeyMarker, VersionIdMarker, Delimiter } = input;
+    if (Delimiter !== undefined) {
+      const below = [...versions.keys()].filter((key) => key.startsWith(Prefix));
+      const folders = new Set(
+        below.map((key) => key.slice(0, key.indexOf(Delimiter, Prefix.length) + 1)).sort(),
+      );
+      return { IsTruncated: false, CommonPrefixes: [...folders].map((folder) => ({ Prefix: folder })) };
+    }
     const all = [...versions]
       .filter(([key]) => key.startsWith(Prefix))
       .sort(([a], [b]) => (a < b ? -1 : 1))
