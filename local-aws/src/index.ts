@@ -13,6 +13,7 @@ import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
 import { secretsService } from './secretsmanager/service.ts';
 import { createBackup } from './backup/index.ts';
+import { throughSns } from './backup/through-sns.ts';
 import { createRds } from './rds/index.ts';
 import { s3Service } from './s3/service.ts';
 import { createAwsServer, listenOnLoopback } from './server.ts';
@@ -126,6 +127,8 @@ async function createServices(
   const { authorize } = authorizer;
   const rds = await createRds(platform, { binDir });
   const s3 = await s3Service(platform, authorizer);
+  const sns = await snsService(platform);
+  const hook = backupHook(platform.faults);
   const services = [
     stsService({ ...iam, keys: keyStore, events, limit: sessionLimit }),
     iamService(iam),
@@ -133,10 +136,10 @@ async function createServices(
     secretsService({ store: secretStore, keys, clock, authorize }),
     ec2Service({ networks, authorize }),
     cloudTrailService({ trail, authorize }),
-    await snsService(platform),
+    sns,
     s3,
     rds.service,
-    await createBackup(platform, { rds, s3, hook: backupHook(platform.faults) }),
+    await createBackup(platform, { rds, s3, hook, publish: throughSns(sns) }),
   ];
   return { services, caBundle: rds.caBundle };
 }

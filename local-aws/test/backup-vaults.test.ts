@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { SNS } from '@aws-sdk/client-sns';
 import { bucketRole, createBucket } from './support/backup-buckets.ts';
 import { backUp, copyPoint, vaultArn } from './support/backup-flow.ts';
 import { type Cloud, type Corner, HOME, openCloud, PRODUCTION } from './support/database-cloud.ts';
@@ -86,6 +87,19 @@ test('what a lock forbids, and a vault that is not there, can be said by either 
   });
 });
 
+test('an access policy that would not be understood is refused when it is written', async () => {
+  const BackupVaultName = 'worded';
+  await home.backup.createBackupVault({ BackupVaultName });
+  const odd = { Effect: 'Maybe', Principal: '*', Action: '*', Resource: '*' };
+  for (const Policy of ['no JSON', '{"x":1}', JSON.stringify({ Version: '2012-10-17', Statement: [odd] })])
+    await expect(home.backup.putBackupVaultAccessPolicy({ BackupVaultName, Policy })).rejects.toEqual(
+      named('InvalidParameterValueException'),
+    );
+  await expect(home.backup.getBackupVaultAccessPolicy({ BackupVaultName })).rejects.toEqual(
+    named('ResourceNotFoundException'),
+  );
+});
+
 test('a compliance lock can be changed and removed while it cools off, and never after', async () => {
   const BackupVaultName = 'cooling';
   await home.backup.createBackupVault({ BackupVaultName });
@@ -155,7 +169,7 @@ test('a logically air-gapped vault is locked from the start and takes copies wit
   await expect(home.backup.describeRecoveryPoint(kept)).rejects.toEqual(named('ResourceNotFoundException'));
 });
 
-test('vault notifications are kept, read back and recorded, and fail no job when nobody can deliver them', async () => {
+test('vault notifications are kept, read back and recorded, and fail no job when the topic is not there', async () => {
   const BackupVaultName = 'telling';
   await home.backup.createBackupVault({ BackupVaultName });
   const get = () => home.backup.getBackupVaultNotifications({ BackupVaultName });
@@ -189,6 +203,55 @@ test('vault notifications are kept, read back and recorded, and fail no job when
   expect(await told()).toMatch(new RegExp(`completed successfully. Recovery point ARN: ${RecoveryPointArn}`));
   await home.backup.deleteBackupVaultNotifications({ BackupVaultName });
   await expect(get()).rejects.toEqual(named('ResourceNotFoundException'));
+});
+
+test('a topic whose policy admits AWS Backup gets what happens in the vault; another does not, and is told apart', async () => {
+  const sns = new SNS({
+    ...{ endpoint: cloud.aws.endpoint, region: HOME, maxAttempts: 1 },
+    credentials: cloud.aws.accounts[PRODUCTION]!,
+  });
+  const { TopicArn } = await sns.createTopic({ Name: 'backups' });
+  const posted = async () =>
+    (await cloud.admin('GET', `/sns/deliveries?topic=${TopicArn!}`)).body['deliveries'] as {
+      kind: string;
+      body: string;
+    }[];
+  await sns.subscribe({ TopicArn, Protocol: 'email', Endpoint: 'ops@example.com' });
+  const asked = JSON.parse((await posted())[0]!.body) as { Token: string };
+  await sns.confirmSubscription({ TopicArn, Token: asked.Token });
+  const BackupVaultName = 'posting';
+  await home.backup.createBackupVault({ BackupVaultName });
+  await home.backup.putBackupVaultNotifications({
+    ...{ BackupVaultName, SNSTopicArn: TopicArn!, BackupVaultEvents: ['BACKUP_JOB_COMPLETED'] },
+  });
+  const events = async () => JSON.stringify((await cloud.admin('GET', '/events?kind=service')).body);
+  const refused = await take(BackupVaultName);
+  await eventually('refused by the policy', async () => {
+    const told = new RegExp(
+      `${refused.RecoveryPointArn}.*not delivered: the policy of .*backup.amazonaws.com`,
+    );
+    return told.test(await events()) ? true : undefined;
+  });
+  const allow = {
+    ...{ Effect: 'Allow', Principal: { Service: 'backup.amazonaws.com' }, Action: 'SNS:Publish' },
+    Resource: TopicArn,
+  };
+  await sns.setTopicAttributes({
+    ...{ TopicArn, AttributeName: 'Policy' },
+    AttributeValue: JSON.stringify({ Version: '2012-10-17', Statement: [allow] }),
+  });
+  const { RecoveryPointArn } = await take(BackupVaultName);
+  const delivery = await eventually('delivered', async () =>
+    (await posted()).find(({ kind, body }) => kind === 'Notification' && body.includes(RecoveryPointArn)),
+  );
+  expect(JSON.parse(delivery.body)).toMatchObject({
+    Subject: 'Notification from AWS Backup',
+    MessageAttributes: {
+      EventType: { Type: 'String', Value: 'BACKUP_JOB' },
+      State: { Type: 'String', Value: 'COMPLETED' },
+    },
+  });
+  expect(delivery.body).not.toContain(refused.RecoveryPointArn);
 });
 
 test('a hold by vault, by resource or by date keeps what it covers; a hold that is over lets go', async () => {

@@ -4,7 +4,7 @@ import type { Call, Handlers } from '../wire/handlers.ts';
 import { requirePassable, vaultFor } from './access.ts';
 import type { BackupJobs } from './backup-jobs.ts';
 import type { BackupContext } from './context.ts';
-import { describeBackupJob } from './describe.ts';
+import { describeBackupJob } from './describe-jobs.ts';
 import { fault, required } from './faults.ts';
 import { lifecycleFrom, windowsFrom } from './inputs.ts';
 import { findJob, matches, matchingJobs, newJob, sortKey } from './job-lists.ts';

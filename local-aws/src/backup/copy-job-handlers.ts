@@ -3,7 +3,7 @@ import type { Handlers } from '../wire/handlers.ts';
 import { pointFor, requirePassable } from './access.ts';
 import type { BackupContext } from './context.ts';
 import type { CopyJobs } from './copy-jobs.ts';
-import { describeCopyJob } from './describe.ts';
+import { describeCopyJob } from './describe-jobs.ts';
 import { fault, required } from './faults.ts';
 import { lifecycleFrom } from './inputs.ts';
 import { findJob, matches, matchingJobs, newJob, sortKey } from './job-lists.ts';

@@ -122,16 +122,17 @@ function findPoint(
   );
 }
 
+/** @throws AdminRefusal for points that are no snapshots of PostgreSQL. */
 function snapshotDirOf({ rds, kinds }: BackupContext, point: PointRecord): string {
   const type = kinds.typeOf(point.resourceArn);
-  if (type !== 'RDS')
-    throw new AdminRefusal(
-      `${point.arn} is of type ${type ?? 'unknown'}: these damages are made in RDS points only.`,
-      409,
-    );
-  const snapshot = rds.store.snapshots.get(point.snapshotKey);
-  if (!snapshot) throw new AdminRefusal(`The bytes of ${point.arn} are gone.`, 409);
-  return rds.store.snapshotDir(snapshot);
+  const { store } = rds;
+  const snapshot = store.snapshots.get(point.snapshotKey);
+  if (type === 'RDS' && snapshot) return store.snapshotDir(snapshot);
+  const cluster = store.clusterSnapshots.get(point.snapshotKey);
+  if (type === 'Aurora' && cluster) return store.clusterSnapshotDir(cluster);
+  if (type === 'RDS' || type === 'Aurora') throw new AdminRefusal(`The bytes of ${point.arn} are gone.`, 409);
+  const message = `${point.arn} is of type ${type ?? 'unknown'}: these damages are made in databases only.`;
+  throw new AdminRefusal(message, 409);
 }
 
 /** POST /damage. @throws AdminRefusal naming what is allowed. */

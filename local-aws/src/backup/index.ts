@@ -14,9 +14,11 @@ import { withDefaultVault } from './default-vault.ts';
 import { deletePoint, dropOldHolds, expirePoints } from './expiry.ts';
 import { holdHandlers } from './hold-handlers.ts';
 import type { JobHook } from './job-points.ts';
+import { auroraKind } from './kinds/aurora.ts';
 import { Kinds } from './kinds/kinds.ts';
 import { rdsKind } from './kinds/rds.ts';
 import { s3Kind } from './kinds/s3.ts';
+import { parseVaultArn } from './names.ts';
 import { notificationHandlers } from './notification-handlers.ts';
 import { Notifier, type Publish } from './notifications.ts';
 import { planHandlers } from './plans/plan-handlers.ts';
@@ -30,6 +32,7 @@ import { settingsHandlers } from './settings-handlers.ts';
 import { BackupStore } from './store.ts';
 import { summaryHandlers } from './summary-handlers.ts';
 import { vaultHandlers } from './vault-handlers.ts';
+import { vaultLockHandlers } from './vault-lock-handlers.ts';
 
 /** What AWS Backup works through, as in AWS. */
 export interface BackupNeeds {
@@ -49,7 +52,7 @@ export async function createBackup(
   const store = new BackupStore(platform);
   const context: BackupContext = {
     ...{ platform, store, hook, rds: rds.context },
-    kinds: new Kinds([rdsKind(rds.context), s3Kind(platform, s3)]),
+    kinds: new Kinds([rdsKind(rds.context), auroraKind(rds.context), s3Kind(platform, s3)]),
     behaviour: new Behaviour(platform),
     notifier: new Notifier(platform, store, publish),
   };
@@ -59,6 +62,7 @@ export async function createBackup(
   const runs = new PlanRuns(context, backups, copies);
   const handlers: Handlers<typeof Backup> = {
     ...vaultHandlers(context),
+    ...vaultLockHandlers(context),
     ...notificationHandlers(context),
     ...backupJobHandlers(context, backups),
     ...copyJobHandlers(context, copies),
@@ -72,6 +76,7 @@ export async function createBackup(
     ...settingsHandlers(context),
   };
   await finishDeletions(context);
+  await discardStrays(context);
   backups.resume();
   copies.resume();
   restores.resume();
@@ -93,4 +98,20 @@ async function finishDeletions(context: BackupContext): Promise<void> {
     if (hold.status === 'CREATING') await store.holds.put(key, { ...hold, status: 'ACTIVE' });
     if (hold.status === 'CANCELING') await store.holds.put(key, { ...hold, status: 'CANCELED' });
   }
+}
+
+/** Bytes that no point and no job under way refers to, left by a crash. */
+async function discardStrays({ store, kinds }: BackupContext): Promise<void> {
+  const known = new Set([...store.points.values()].map(({ snapshotKey }) => snapshotKey));
+  for (const job of store.backupJobs.values())
+    if (job.completedAt === undefined)
+      known.add(kinds.must(job.resourceArn).address(job, job, 'job').snapshotKey);
+  for (const job of store.copyJobs.values()) {
+    const vault = parseVaultArn(job.destinationVaultArn);
+    if (job.completedAt === undefined && vault)
+      known.add(kinds.must(job.resourceArn).address(vault, job, 'copyjob').snapshotKey);
+  }
+  for (const kind of kinds.all)
+    for (const snapshotKey of await kind.kept())
+      if (!known.has(snapshotKey)) await kind.discard({ snapshotKey });
 }

@@ -2,7 +2,7 @@ import * as Backup from '@aws-sdk/client-backup';
 import type { Handlers } from '../wire/handlers.ts';
 import { requirePassable, tagsOf } from './access.ts';
 import type { BackupContext } from './context.ts';
-import { describeRestoreJob } from './describe.ts';
+import { describeRestoreJob } from './describe-jobs.ts';
 import { fault, required } from './faults.ts';
 import { findJob, matches, matchingJobs, newJob, sortKey } from './job-lists.ts';
 import { keyOf, samePlace } from './names.ts';

@@ -69,6 +69,8 @@ export interface ResourceKind {
   percent(point: PointRecord): number | undefined;
   /** Whether the point's bytes are complete. */
   holds(point: PointRecord): boolean;
+  /** Keys of all bytes that AWS Backup keeps of this type, also of those that a crash left without a point. */
+  kept(): Promise<string[]>;
   /** Ends what is under way and removes the bytes. */
   discard(point: Pick<PointRecord, 'snapshotKey'>): Promise<void>;
 

@@ -119,7 +119,8 @@ export function rdsKind(rds: RdsContext): ResourceKind {
 
   function instanceOf(arn: string): InstanceRecord | undefined {
     const parsed = parseRdsArn(arn);
-    return parsed?.kind === 'db' ? store.instance(parsed, parsed.id) : undefined;
+    const instance = parsed?.kind === 'db' ? store.instance(parsed, parsed.id) : undefined;
+    return instance?.member === undefined ? instance : undefined; // Aurora's instances have no data of their own
   }
 
   function must(arn: string): InstanceRecord {

@@ -1,8 +1,9 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { constants, copyFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BucketRecord, ObjectVersion } from '../../s3/records.ts';
+import { inBatches } from './batches.ts';
 
 const PARALLEL = 8;
 const PER_FOLDER = 1000;
@@ -43,6 +44,17 @@ export class Archives {
     return existsSync(this.#header(key));
   }
 
+  /** Of all archives, complete or not: `<account>/<region>/<id>`. */
+  async keys(): Promise<string[]> {
+    const folders = async (path: string) => (existsSync(path) ? readdir(path) : []);
+    const found: string[] = [];
+    for (const account of await folders(this.#root))
+      for (const region of await folders(join(this.#root, account)))
+        for (const id of await folders(join(this.#root, account, region)))
+          found.push(`${account}/${region}/${id}`);
+    return found;
+  }
+
   async header(key: string): Promise<ArchiveHeader> {
     return JSON.parse(await readFile(this.#header(key), 'utf8')) as ArchiveHeader;
   }
@@ -70,7 +82,10 @@ export class Archives {
     await mkdir(this.#dir(key), { recursive: true, mode: 0o700 });
     const list = await open(this.#list(key), 'wx', 0o600);
     let [objects, bytes, number] = [0, 0, 0];
-    const store = async ({ version, path }: Source, file: string): Promise<string> => {
+    const store = async ({ version, path }: Source): Promise<string> => {
+      signal.throwIfAborted();
+      const place = number++;
+      const file = join('objects', String(Math.floor(place / PER_FOLDER)), String(place));
       const target = join(this.#dir(key), file);
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       try {
@@ -83,23 +98,10 @@ export class Archives {
       bytes += version.size;
       return `${JSON.stringify({ version, file } satisfies ArchivedObject)}\n`;
     };
-    let batch: Promise<string>[] = [];
-    const flush = async (): Promise<void> => {
-      const lines = await Promise.all(batch);
-      batch = [];
-      await list.appendFile(lines.join(''));
-    };
     try {
-      for await (const source of sources) {
-        signal.throwIfAborted();
-        const folder = String(Math.floor(number / PER_FOLDER));
-        batch.push(store(source, join('objects', folder, String(number++))));
-        if (batch.length >= PARALLEL) await flush();
-      }
-      await flush();
+      await inBatches(sources, PARALLEL, store, (lines) => list.appendFile(lines.join('')));
       await list.sync();
     } finally {
-      await Promise.allSettled(batch);
       await list.close();
     }
     const header: ArchiveHeader = { bucket, objects, bytes, failed: failed() };

@@ -5,10 +5,13 @@ import type { Encryption } from '../../s3/records.ts';
 import type { S3Store } from '../../s3/store.ts';
 import type { Call } from '../../wire/handlers.ts';
 import { JobFailure } from '../faults.ts';
+import { inBatches } from './batches.ts';
 import type { Following } from './kind.ts';
 import type { Archives, ArchivedObject } from './s3-archive.ts';
 import { usableKeys } from './s3-keys.ts';
 import type { S3Restore } from './s3-metadata.ts';
+
+const PARALLEL = 8;
 
 interface Rooms {
   readonly platform: Platform;
@@ -36,26 +39,27 @@ export async function restoreObjects(
   const encryptionFor = await encryptions(platform, wanted, call);
   let [seen, failed, shown] = [0, 0, 0];
   const missing = new Set(wanted.items);
-  for await (const object of archives.objects(key)) {
+  await inBatches(archives.objects(key), PARALLEL, restoreOne, async (results) => {
     following.signal.throwIfAborted();
-    seen += 1;
-    missing.delete(object.version.key);
-    if (wanted.items && !wanted.items.includes(object.version.key)) continue;
-    const encryption = encryptionFor(object.version.encryption);
-    if (encryption) await restoreOne(object, encryption);
-    else failed += 1;
-    const percent = Math.floor((seen * 100) / objects);
+    seen += results.length;
+    failed += results.filter((restored) => !restored).length;
+    const percent = Math.floor((seen * 100) / Math.max(1, objects));
     if (percent >= shown + 25 && percent < 100) await following.progress((shown = percent));
-  }
+  });
   if (missing.size > 0)
     throw new JobFailure(`The recovery point does not hold the objects ${[...missing].join(', ')}.`);
   return failed;
 
-  async function restoreOne(object: ArchivedObject, encryption: Encryption): Promise<void> {
+  /** @returns false when the object could not be restored. */
+  async function restoreOne(object: ArchivedObject): Promise<boolean> {
     const { key: name, checksum, content, tags } = object.version;
+    missing.delete(name);
+    if (wanted.items && !wanted.items.includes(name)) return true;
+    const encryption = encryptionFor(object.version.encryption);
+    if (!encryption) return false;
     const bucket = store.buckets.get(wanted.bucket);
     if (!bucket) throw new JobFailure(`The bucket ${wanted.bucket} was deleted while it was being restored.`);
-    if (isThere(store.index(bucket.name).current(name))) return;
+    if (isThere(store.index(bucket.name).current(name))) return true;
     const body = createReadStream(archives.pathOf(key, object), { highWaterMark: 1024 * 1024 });
     const { algorithm } = checksum;
     const received = await store.blobs.receive(body, [algorithm]);
@@ -72,6 +76,7 @@ export async function restoreObjects(
     } catch (err) {
       if (!(err instanceof Overtaken)) throw err;
     }
+    return true;
   }
 }
 

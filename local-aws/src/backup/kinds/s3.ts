@@ -90,6 +90,8 @@ export function s3Kind(platform: Platform, s3: S3Service): ResourceKind {
     percent: () => undefined,
     holds: ({ snapshotKey }) => archives.isComplete(snapshotKey),
 
+    kept: () => archives.keys(),
+
     async discard({ snapshotKey }) {
       await work.stop(snapshotKey);
       await archives.remove(snapshotKey);

@@ -1,6 +1,7 @@
 import type { Outcome, ResourceKind } from './kind.ts';
 
 interface Snapshot {
+  readonly type: string;
   readonly status: string;
   readonly percent: number;
   readonly bytes: number;
@@ -17,8 +18,8 @@ interface Snapshots<S extends Snapshot> {
 /** The bytes of points that are snapshots of RDS: waiting for them, asking after them, removing them. */
 export function snapshotLife<S extends Snapshot>(
   snapshots: Snapshots<S>,
-  table: { get(key: string): S | undefined },
-): Pick<ResourceKind, 'settled' | 'percent' | 'holds' | 'discard'> {
+  table: { get(key: string): S | undefined; entries(): Iterable<[string, S]> },
+): Pick<ResourceKind, 'settled' | 'percent' | 'holds' | 'kept' | 'discard'> {
   return {
     async settled({ snapshotKey }, signal): Promise<Outcome> {
       const snapshot = await snapshots.settled(snapshotKey, signal);
@@ -28,6 +29,7 @@ export function snapshotLife<S extends Snapshot>(
     },
     percent: ({ snapshotKey }) => table.get(snapshotKey)?.percent,
     holds: ({ snapshotKey }) => table.get(snapshotKey)?.status === 'available',
+    kept: async () => [...table.entries()].flatMap(([key, { type }]) => (type === 'awsbackup' ? [key] : [])),
     async discard({ snapshotKey }) {
       const underWay = ['creating', 'copying'].includes(table.get(snapshotKey)?.status ?? '');
       if (underWay) snapshots.remove(snapshotKey);
