@@ -125,8 +125,8 @@ async function createServices(
 ): Promise<{ services: readonly Service[]; caBundle: string }> {
   const { clock, events, keys } = platform;
   const { authorize } = authorizer;
-  const rds = await createRds(platform, { binDir });
   const s3 = await s3Service(platform, authorizer);
+  const rds = await createRds(platform, { binDir, storage: s3 });
   const sns = await snsService(platform);
   const hook = backupHook(platform.faults);
   const services = [

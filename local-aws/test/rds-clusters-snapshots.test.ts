@@ -93,7 +93,10 @@ describe('DB cluster snapshots', () => {
       (await rds.describeDBClusterSnapshots(input)).DBClusterSnapshots?.map(
         ({ DBClusterSnapshotIdentifier }) => DBClusterSnapshotIdentifier,
       );
-    expect(await ids({ DBClusterIdentifier: 'orders' })).toEqual(['night-1', 'night-2']);
+    expect(await ids({ DBClusterIdentifier: 'orders', SnapshotType: 'manual' })).toEqual([
+      'night-1',
+      'night-2',
+    ]);
     expect(await ids({ DBClusterIdentifier: 'nobody' })).toEqual([]);
     expect(await ids({ SnapshotType: 'awsbackup' })).toEqual([]);
     const Filters = [{ Name: 'db-cluster-snapshot-id', Values: ['night-2'] }];
@@ -332,6 +335,57 @@ describe('DB cluster snapshots', () => {
         ...{ RestoreType: 'copy-on-write', RestoreToTime: new Date() },
       }),
     ).rejects.toMatchObject({ name: 'InvalidParameterCombination' });
+  });
+
+  it('and archived WAL bring a cluster back to any second since the first automated one', async () => {
+    await createCluster(home, 'ledger');
+    await addMember(home, 'ledger', 'ledger-1');
+    const source = await eventually('the cluster can be restored to a point in time', async () => {
+      const now = await describedCluster(rds, 'ledger');
+      return now.LatestRestorableTime ? now : undefined;
+    });
+    await ask(cloud, source, 'CREATE TABLE entry AS SELECT 1 AS id');
+    const [row] = await ask(cloud, source, 'SELECT clock_timestamp() AS at');
+    const before = new Date((row?.['at'] as Date).getTime() + 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await ask(cloud, source, 'DROP TABLE entry');
+    const restore = (DBClusterIdentifier: string, more: object) =>
+      rds.restoreDBClusterToPointInTime({
+        ...{ DBClusterIdentifier, SourceDBClusterIdentifier: 'ledger', ...more },
+      });
+    const far = new Date(Date.now() + 3_600_000);
+    await expect(restore('wrong', { RestoreToTime: far })).rejects.toMatchObject({
+      name: 'InvalidParameterValue',
+    });
+    await expect(
+      restore('wrong', { RestoreToTime: before, UseLatestRestorableTime: true }),
+    ).rejects.toMatchObject({ name: 'InvalidParameterCombination' });
+    await eventually('the WAL of then has been shipped', async () => {
+      const { LatestRestorableTime: latest } = await describedCluster(rds, 'ledger');
+      return latest && latest.getTime() > before.getTime() + 200 ? true : undefined;
+    });
+    await restore('then', { RestoreToTime: before });
+    await restore('latest', { UseLatestRestorableTime: true });
+    const [then, latest] = [
+      await whenClusterAvailable(rds, 'then'),
+      await whenClusterAvailable(rds, 'latest'),
+    ];
+    expect(then.DBClusterMembers).toEqual([]);
+    await addMember(home, 'then', 'then-1');
+    await addMember(home, 'then', 'then-2'); // a reader follows on the new timeline, too
+    await addMember(home, 'latest', 'latest-1');
+    expect(await ask(cloud, then, 'SELECT id FROM entry', { at: 'reader' })).toEqual([{ id: 1 }]);
+    await ask(cloud, then, 'INSERT INTO entry VALUES (2)');
+    await expect(ask(cloud, latest, 'SELECT id FROM entry')).rejects.toMatchObject({ code: '42P01' });
+    const { DBClusterSnapshots: [automated] = [] } = await rds.describeDBClusterSnapshots({
+      ...{ DBClusterIdentifier: 'ledger', SnapshotType: 'automated' },
+    });
+    expect(automated?.DBClusterSnapshotIdentifier).toMatch(/^rds:ledger-\d{4}-\d\d-\d\d-\d\d-\d\d$/);
+    await expect(
+      rds.deleteDBClusterSnapshot({
+        DBClusterSnapshotIdentifier: automated?.DBClusterSnapshotIdentifier,
+      }),
+    ).rejects.toMatchObject({ name: 'InvalidDBClusterSnapshotStateFault' });
   });
 
   it('and clusters have tags by ARN; cluster parameter groups are kept and guarded', async () => {

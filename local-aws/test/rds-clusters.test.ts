@@ -135,6 +135,18 @@ describe('Aurora PostgreSQL clusters', () => {
     expect(LogFileData).toMatch(/entering standby mode/);
   });
 
+  it('gives a writer whose server was killed its server back', async () => {
+    const { body } = await cloud.admin('GET', '/status');
+    const databases = body['databases'] as { instance: string; pid: number }[];
+    const writer = databases.find(({ instance }) => instance.endsWith('/orders-2'));
+    process.kill(writer?.pid ?? 0, 'SIGKILL');
+    const cluster = await describedCluster(rds, 'orders');
+    const count = await eventually('the writer answers again', () =>
+      ask(cloud, cluster, 'SELECT count(*)::int FROM item').catch(() => undefined),
+    );
+    expect(count).toEqual([{ count: 1003 }]);
+  });
+
   it('keeps a new master password pending until it is to be applied', async () => {
     const change = { DBClusterIdentifier: 'orders', MasterUserPassword: 'another-word-1' };
     await rds.modifyDBCluster(change);

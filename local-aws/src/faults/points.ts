@@ -40,6 +40,9 @@ export const JOBS = {
       'copy-snapshot',
       'delete-snapshot',
     ],
+    ...['create-cluster', 'restore-cluster', 'modify-cluster', 'stop-cluster', 'start-cluster'],
+    ...['failover-cluster', 'delete-cluster', 'cluster-snapshot', 'copy-cluster-snapshot'],
+    ...['delete-cluster-snapshot', 'export'],
   ],
   backup: Object.keys(JOB_POINTS),
 } as const satisfies Readonly<Record<string, readonly string[]>>;

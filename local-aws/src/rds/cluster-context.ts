@@ -1,3 +1,4 @@
+import type { ClusterBackups } from './cluster-backups.ts';
 import type { Clusters } from './cluster-fleet.ts';
 import type { ClusterSnapshots } from './cluster-snapshots.ts';
 import type { RdsContext } from './context.ts';
@@ -6,4 +7,5 @@ import type { RdsContext } from './context.ts';
 export interface ClusterContext extends RdsContext {
   readonly clusters: Clusters;
   readonly clusterSnapshots: ClusterSnapshots;
+  readonly clusterBackups: ClusterBackups;
 }

@@ -25,6 +25,7 @@ function date(at: string | undefined): Date | undefined {
 
 export function describeCluster(store: RdsStore, record: ClusterRecord): DBCluster {
   const members = store.members(record);
+  const window = store.clusterWindow(record);
   return {
     AllocatedStorage: 1,
     AvailabilityZones: zonesOf(record.region),
@@ -36,6 +37,8 @@ export function describeCluster(store: RdsStore, record: ClusterRecord): DBClust
     Status: record.status,
     Endpoint: record.address,
     ReaderEndpoint: record.readerAddress,
+    EarliestRestorableTime: date(window?.earliest),
+    LatestRestorableTime: date(window?.latest),
     MultiAZ: new Set(members.map(({ availabilityZone }) => availabilityZone)).size > 1,
     Engine: AURORA,
     EngineVersion: record.engineVersion,

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkSnapshot, type PostgresHost } from '../pg/index.ts';
+import { JobFault, type JOBS } from '../faults/points.ts';
+import { type ArchiveState, checkSnapshot, type PostgresHost } from '../pg/index.ts';
 import type { ClusterRecord } from './cluster-records.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { noteDamage } from './damage-note.ts';
 import { TYPICAL } from './durations.ts';
 import { setMasterPassword } from './master.ts';
-import { keyOf } from './names.ts';
+import { idOf, keyOf, placeOf } from './names.ts';
 import type { InstanceRecord } from './records.ts';
 import type { RdsStore } from './store.ts';
 
@@ -24,6 +25,9 @@ export class Clusters {
   /** Set by the snapshots' side, which needs the clusters in turn. */
   finalSnapshot: FinalClusterSnapshot = () =>
     Promise.reject(new Error('no snapshots are wired to the clusters'));
+
+  /** Set by the side of automated backups: where the archived WAL of a cluster lies. */
+  archiveOf: (key: string) => { dir: string; state: ArchiveState } | undefined = () => undefined;
 
   constructor(store: RdsStore, host: PostgresHost) {
     this.#store = store;
@@ -60,6 +64,9 @@ export class Clusters {
       case 'clone':
         this.#clone(record, work.key);
         break;
+      case 'replay':
+        this.#replay(record, work);
+        break;
       case 'failover':
         this.#failover(record, work.to);
         break;
@@ -79,7 +86,7 @@ export class Clusters {
 
   #create(record: ClusterRecord, masterVerifier: string): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `create cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'create-cluster', async (signal) => {
       const pace = this.#pace('rds.createCluster', TYPICAL.createCluster, signal);
       await this.servers.createStorage(record, masterVerifier);
       await pace;
@@ -90,7 +97,7 @@ export class Clusters {
   /** From the folder of a stored snapshot. */
   #restore(record: ClusterRecord, snapshotDir: string | undefined): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `restore cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'restore-cluster', async (signal) => {
       const pace = this.#pace('rds.restoreCluster', TYPICAL.restoreCluster, signal);
       if (snapshotDir === undefined) throw new Error('Its snapshot is gone.');
       await this.servers.restoreStorage(record, snapshotDir, signal);
@@ -103,7 +110,7 @@ export class Clusters {
   /** From the storage of another cluster, as it is now. */
   #clone(record: ClusterRecord, sourceKey: string): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `clone cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'restore-cluster', async (signal) => {
       const pace = this.#pace('rds.restoreCluster', TYPICAL.restoreCluster, signal);
       await this.servers.cloneStorage(record, sourceKey, signal);
       await pace;
@@ -111,11 +118,28 @@ export class Clusters {
     });
   }
 
+  /** From an automated snapshot and the archived WAL after it. */
+  #replay(record: ClusterRecord, work: Extract<ClusterRecord['work'], { kind: 'replay' }>): void {
+    const key = keyOf(record, record.id);
+    this.#run(key, 'restore-cluster', async (signal) => {
+      const pace = this.#pace('rds.restoreCluster', TYPICAL.restoreCluster, signal);
+      const archive = this.archiveOf(work.backupKey);
+      const base = this.#store.clusterSnapshots.get(work.snapshotKey);
+      if (!archive || !base) throw new Error(`Its automated backups are gone (${work.backupKey}).`);
+      const until =
+        work.until === undefined ? undefined : this.#store.platform.clock.toReal(new Date(work.until));
+      const replay = { archive: archive.dir, state: archive.state, until };
+      await this.servers.replayStorage(record, this.#store.clusterSnapshotDir(base), replay, signal);
+      await pace;
+      await this.#stored(key, 'Restored to a point in time', 'restoration');
+    });
+  }
+
   #delete(record: ClusterRecord, finalSnapshotId: string | undefined): void {
     const key = keyOf(record, record.id);
     const before = this.#current.get(key);
     before?.abort.abort(new Error('the cluster is being deleted'));
-    this.#run(key, `delete cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'delete-cluster', async (signal) => {
       await before?.done;
       if (finalSnapshotId !== undefined) await this.finalSnapshot(record, finalSnapshotId);
       await this.#pace('rds.deleteCluster', TYPICAL.deleteCluster, signal);
@@ -129,7 +153,7 @@ export class Clusters {
 
   #stop(record: ClusterRecord): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `stop cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'stop-cluster', async (signal) => {
       await this.#setMembers(record, 'stopping');
       await this.servers.settle(key);
       await this.#pace('rds.stopInstance', TYPICAL.stopInstance, signal);
@@ -141,7 +165,7 @@ export class Clusters {
 
   #start(record: ClusterRecord): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `start cluster ${record.id}`, async (signal) => {
+    this.#run(key, 'start-cluster', async (signal) => {
       await this.#setMembers(record, 'starting');
       await this.servers.settle(key);
       await this.#pace('rds.startInstance', TYPICAL.startInstance, signal);
@@ -154,7 +178,7 @@ export class Clusters {
   /** @param to `DbiResourceId` of the member that is to write. */
   #failover(record: ClusterRecord, to: string): void {
     const key = keyOf(record, record.id);
-    this.#run(key, `failover ${record.id}`, async (signal) => {
+    this.#run(key, 'failover-cluster', async (signal) => {
       const target = this.#store.members(record).find(({ dbiResourceId }) => dbiResourceId === to);
       await this.#note(record, `Started cross AZ failover to DB instance: ${target?.id ?? to}`, 'failover');
       await this.#pace('rds.failover', TYPICAL.failover, signal);
@@ -168,7 +192,7 @@ export class Clusters {
   /** `available` goes on for some seconds, then the master's password is another, then `available` again. */
   #resetMaster(cluster: ClusterRecord, masterVerifier: string): void {
     const key = keyOf(cluster, cluster.id);
-    this.#run(key, `reset master of ${key}`, async (signal) => {
+    this.#run(key, 'modify-cluster', async (signal) => {
       await this.#pace('rds.staleAvailable', TYPICAL.staleAvailable, signal);
       const record = await this.#store.patchCluster(key, { status: 'resetting-master-credentials' });
       if (!record) return;
@@ -189,7 +213,7 @@ export class Clusters {
   /** A new member: the first becomes the writer. */
   join(record: InstanceRecord): void {
     const key = keyOf(record, record.id);
-    this.#run(`member ${key}`, `create ${record.id}`, async (signal) => {
+    this.#run(`member ${key}`, 'create-instance', async (signal) => {
       const clusterKey = keyOf(record, record.member?.clusterId ?? '');
       const pace = this.#pace('rds.createMember', TYPICAL.createMember, signal);
       const cluster = await this.settled(clusterKey, signal);
@@ -209,7 +233,7 @@ export class Clusters {
     const clusterKey = keyOf(record, record.member?.clusterId ?? '');
     const before = this.#current.get(`member ${key}`);
     before?.abort.abort(new Error('the instance is being deleted'));
-    this.#run(`member ${key}`, `delete ${record.id}`, async (signal) => {
+    this.#run(`member ${key}`, 'delete-instance', async (signal) => {
       await before?.done;
       await this.servers.settle(clusterKey);
       await this.#pace('rds.deleteInstance', TYPICAL.deleteInstance, signal);
@@ -221,7 +245,7 @@ export class Clusters {
 
   rebootMember(record: InstanceRecord): void {
     const key = keyOf(record, record.id);
-    this.#run(`member ${key}`, `reboot ${record.id}`, async (signal) => {
+    this.#run(`member ${key}`, 'reboot-instance', async (signal) => {
       await this.servers.restart(keyOf(record, record.member?.clusterId ?? ''), record);
       await this.#pace('rds.rebootInstance', TYPICAL.rebootInstance, signal);
       if (this.#store.instances.get(key)?.status !== 'rebooting') return;
@@ -233,7 +257,7 @@ export class Clusters {
   /** Changes of a member that need no restart here: class, tier, windows. */
   modifyMember(record: InstanceRecord, change: Partial<InstanceRecord>): void {
     const key = keyOf(record, record.id);
-    this.#run(`member ${key}`, `modify ${record.id}`, async (signal) => {
+    this.#run(`member ${key}`, 'modify-instance', async (signal) => {
       await this.#pace('rds.staleAvailable', TYPICAL.staleAvailable, signal);
       await this.#store.patchInstance(key, { status: 'modifying' });
       await this.#pace('rds.modifyInstance', TYPICAL.modifyInstance, signal);
@@ -247,6 +271,15 @@ export class Clusters {
       const record = this.#store.clusters.get(key);
       if (!record || !MAKING.has(record.status)) return record;
       await sleep(WATCH_MS, undefined, { signal });
+    }
+  }
+
+  /** Members whose server was killed get it back, as AWS's do. */
+  async restartDead(): Promise<void> {
+    for (const [key, record] of [...this.#store.clusters.entries()]) {
+      if (record.status !== 'available') continue;
+      const up = this.#store.members(record).filter(({ status }) => status === 'available');
+      if (up.some((member) => !this.servers.ofMember(member))) await this.servers.settle(key);
     }
   }
 
@@ -303,39 +336,44 @@ export class Clusters {
     }
   }
 
-  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+  /** @param key of the cluster, or `member` and the key of an instance */
+  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
     const abort = new AbortController();
-    this.#store.platform.tasks.run(`rds: ${name}`, (closing) => {
+    const { faults, tasks } = this.#store.platform;
+    tasks.run(`rds: ${job} ${key}`, (closing) => {
       const signal = AbortSignal.any([closing, abort.signal]);
-      const done = this.#guarded(key, signal, work).finally(() => {
-        if (this.#current.get(key) === mine) this.#current.delete(key);
-      });
+      const owner = key.replace(/^member /, '');
+      const step = { service: 'rds', job, ...placeOf(owner), names: [idOf(owner)] } as const;
+      const done = this.#guarded(key, signal, () => faults.job(step, signal, () => work(signal))).finally(
+        () => {
+          if (this.#current.get(key) === mine) this.#current.delete(key);
+        },
+      );
       const mine = { abort, done };
       this.#current.set(key, mine);
       return done;
     });
   }
 
-  async #guarded(
-    key: string,
-    signal: AbortSignal,
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  async #guarded(key: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     try {
-      await work(signal);
+      await work();
     } catch (err) {
       if (signal.aborted) return; // deleted meanwhile, or taken up again at the next start
       this.#store.platform.log.error({ err, key }, 'work on a cluster failed');
       const failure = err instanceof Error ? err.message : String(err);
-      if (key.startsWith('member '))
-        await this.#store.patchInstance(key.slice(7), { status: 'failed', failure, work: undefined });
-      else await this.#fail(key, failure);
+      const wanted = err instanceof JobFault ? err.outcome : undefined;
+      if (key.startsWith('member ')) {
+        const status = wanted ?? 'failed';
+        await this.#store.patchInstance(key.slice(7), { status, failure, work: undefined });
+      } else await this.#fail(key, failure, wanted);
     }
   }
 
-  async #fail(key: string, failure: string): Promise<void> {
+  async #fail(key: string, failure: string, wanted?: string): Promise<void> {
     const work = this.#store.clusters.get(key)?.work?.kind;
-    const status = work === 'clone' ? 'cloning-failed' : work === 'restore' ? 'migration-failed' : 'failed';
+    const dead = work === 'clone' ? 'cloning-failed' : work === 'restore' ? 'migration-failed' : 'failed';
+    const status = wanted ?? dead;
     const record = await this.#store.patchCluster(key, { status, failure, work: undefined, pending: {} });
     await this.servers.settle(key);
     if (record) await this.#note(record, `The cluster failed: ${failure}`, 'failure');
@@ -356,8 +394,10 @@ export class Clusters {
     });
   }
 
-  async #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
-    await this.#store.platform.pace.take(name, { typicalSeconds, signal });
+  #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
+    const waited = this.#store.platform.pace.take(name, { typicalSeconds, signal });
+    waited.catch(() => undefined); // when the work beside it fails first, nobody waits any more
+    return waited;
   }
 
   #now(): string {

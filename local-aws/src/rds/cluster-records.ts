@@ -61,6 +61,15 @@ export type ClusterWork =
   /** From a cluster snapshot, or from the snapshot of an instance. */
   | { readonly kind: 'restore'; readonly from: 'cluster-snapshot' | 'snapshot'; readonly key: string }
   | { readonly kind: 'clone'; readonly key: string }
+  | {
+      readonly kind: 'replay';
+      /** Of the archive, see `archiveKey`. */
+      readonly backupKey: string;
+      /** Of the automated snapshot to begin with. */
+      readonly snapshotKey: string;
+      /** AWS's time; left out: everything there is. */
+      readonly until?: string | undefined;
+    }
   /** `to` is a `DbiResourceId`. */
   | { readonly kind: 'failover'; readonly to: string }
   | { readonly kind: 'reset-master' }

@@ -1,7 +1,8 @@
 import * as RDS from '@aws-sdk/client-rds';
-import { notImplemented, refuseMembers } from '../wire/errors.ts';
+import { refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { auroraMajor, describeCluster } from './cluster-describe.ts';
+import { archiveKey } from './cluster-backups.ts';
 import { findCluster, requireNewCluster } from './cluster-handlers.ts';
 import { requireRoomForCluster } from './cluster-limits.ts';
 import type { ClusterFacts, ClusterRecord, ClusterWork } from './cluster-records.ts';
@@ -151,20 +152,43 @@ async function restoreClusterToTime(
     throw invalidCombination('Give either RestoreToTime or UseLatestRestorableTime, and not both.');
   if (type === 'copy-on-write' && input.RestoreToTime !== undefined)
     throw invalidCombination('RestoreToTime cannot be specified with RestoreType copy-on-write.');
-  if (type === 'full-copy')
-    throw notImplemented('rds', 'RestoreDBClusterToPointInTime with RestoreType full-copy');
   if (source.status !== 'available')
     throw fault(
       RDS.InvalidDBClusterStateFault,
       `DbCluster ${source.id} is in ${source.status} state and not in available state.`,
     );
-  const sourceKey = keyOf(source, source.id);
   const { encrypted, kmsKeyArn } = source;
-  const work = { kind: 'clone', key: sourceKey } as const;
+  const work: ClusterWork =
+    type === 'full-copy'
+      ? replayOf(context, source, input.RestoreToTime)
+      : { kind: 'clone', key: keyOf(source, source.id) };
   const origin = { facts: source, encrypted, kmsKeyArn, tags, work };
   const record = await restoredCluster(context, id, origin, input, call);
   context.clusters.begin(record);
   return describeCluster(store, record);
+}
+
+/** The base to begin with, and until when to replay. */
+function replayOf(
+  { clusterBackups }: ClusterContext,
+  source: ClusterRecord,
+  time: Date | undefined,
+): ClusterWork {
+  const window = clusterBackups.window(source);
+  if (!window)
+    throw fault(
+      RDS.InvalidDBClusterStateFault,
+      `DB cluster ${source.id} cannot be restored to a point in time yet: its first automated backup is not finished.`,
+    );
+  const until = time?.toISOString();
+  if (until !== undefined && (until > window.latest || until < window.earliest))
+    throw invalidValue(
+      `The specified restore time ${until} is not between the earliest restorable time ${window.earliest} and the latest, ${window.latest}, of ${source.id}.`,
+    );
+  const bases = clusterBackups.bases(source);
+  const base = bases.findLast(({ createdAt = '' }) => until === undefined || createdAt <= until) ?? bases[0];
+  if (!base) throw new Error('A restore window without a base cannot be.');
+  return { kind: 'replay', backupKey: archiveKey(source), snapshotKey: keyOf(base, base.id), until };
 }
 
 function sourceOf(context: ClusterContext, input: TimeInput, call: Call): ClusterRecord {
@@ -209,8 +233,8 @@ async function restoredCluster(
   const key = input.KmsKeyId === undefined ? undefined : usableKey(platform, call, input.KmsKeyId);
   if (key && key.region !== call.region)
     throw fault(RDS.KMSKeyNotAccessibleFault, `The key ${key.arn} is not in ${call.region}.`);
-  if (key && !origin.encrypted && origin.work.kind === 'clone')
-    throw invalidCombination('KmsKeyId cannot be given for a clone of a cluster that is not encrypted.');
+  if (key && !origin.encrypted && origin.work.kind !== 'restore')
+    throw invalidCombination('KmsKeyId cannot be given where the source cluster is not encrypted.');
   const kmsKeyArn = key?.arn ?? origin.kmsKeyArn;
   const parameterGroup = clusterParameterGroupFor(
     context,

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { type PostgresHost, PostgresServer, restoreSnapshot, takeSnapshot } from '../pg/index.ts';
+import {
+  type PostgresHost,
+  PostgresServer,
+  type Replay,
+  restoreSnapshot,
+  restoreToPointInTime,
+  takeSnapshot,
+} from '../pg/index.ts';
 import { endOrphan } from '../pg/orphans.ts';
 import { dropSlot, REPLICATION_SETTINGS, seedStandby } from '../pg/standby.ts';
 import { ReaderEntrance } from './cluster-entrance.ts';
@@ -83,6 +90,16 @@ export class ClusterServers {
     return this.#inTurn(keyOf(cluster, cluster.id), async () => {
       const dir = await this.#emptied(cluster);
       await restoreSnapshot(this.#host, snapshotDir, dir, { listen: '127.0.0.1' }, { signal });
+    });
+  }
+
+  /** Copies a base and replays archived WAL over it. */
+  replayStorage(cluster: ClusterRecord, base: string, replay: Replay, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(keyOf(cluster, cluster.id), async () => {
+      const dir = await this.#emptied(cluster);
+      const config = { listen: '127.0.0.1', settings: REPLICATION_SETTINGS };
+      const server = await restoreToPointInTime(this.#host, base, dir, config, replay, { signal });
+      await server.stop();
     });
   }
 

@@ -1,5 +1,6 @@
 import type * as RDS from '@aws-sdk/client-rds';
 import type { Handlers } from '../wire/handlers.ts';
+import { ClusterBackups } from './cluster-backups.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { Clusters } from './cluster-fleet.ts';
 import { clusterGroupHandlers } from './cluster-group-handlers.ts';
@@ -14,7 +15,9 @@ import type { RdsContext } from './context.ts';
 /** Adds what clusters need to what instances have. */
 export function withClusters(context: RdsContext): ClusterContext {
   const clusters = new Clusters(context.store, context.fleet.host);
-  return { ...context, clusters, clusterSnapshots: new ClusterSnapshots(context.store, clusters) };
+  const clusterSnapshots = new ClusterSnapshots(context.store, clusters);
+  const clusterBackups = new ClusterBackups(context.store, clusters, clusterSnapshots);
+  return { ...context, clusters, clusterSnapshots, clusterBackups };
 }
 
 /** @param plain the handlers of instances; some do otherwise with members of clusters. */
@@ -32,13 +35,18 @@ export function allClusterHandlers(
   };
 }
 
-/** Brings clusters back after a start, and keeps an eye on their keys. */
-export async function resumeClusters({
-  platform,
-  clusters,
-  clusterSnapshots,
-}: ClusterContext): Promise<void> {
+/** Brings clusters back after a start, and keeps an eye on their keys and backups. */
+export async function resumeClusters(context: ClusterContext): Promise<void> {
+  const { platform, clusters, clusterSnapshots, clusterBackups } = context;
   await clusterSnapshots.resume();
+  await clusterBackups.resume();
   await clusters.resume();
   platform.clock.onTick('rds: lost keys of clusters', () => clusters.shutWithoutKey());
+  platform.clock.onTick('rds: dead servers of clusters', () => clusters.restartDead());
+  platform.clock.onTick('rds: automated backups of clusters', () => clusterBackups.tick());
+}
+
+export async function closeClusters({ clusters, clusterBackups }: ClusterContext): Promise<void> {
+  await clusterBackups.close();
+  await clusters.close();
 }

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JOBS } from '../faults/points.ts';
 import { copySnapshot, type Manifest, takeSnapshot } from '../pg/index.ts';
 import type { Place } from '../platform.ts';
 import type { Clusters } from './cluster-fleet.ts';
 import { clusterFacts, type ClusterRecord, type ClusterSnapshotRecord } from './cluster-records.ts';
 import { noteDamage } from './damage-note.ts';
 import { TYPICAL } from './durations.ts';
-import { keyOf, rdsArn } from './names.ts';
+import { idOf, keyOf, placeOf, rdsArn } from './names.ts';
 import type { Tag } from './records.ts';
 import type { RdsStore } from './store.ts';
 
@@ -66,20 +67,21 @@ export class ClusterSnapshots {
       if (cluster.status === 'backing-up') await this.#store.patchCluster(key, { status: 'available' });
   }
 
-  /** Begins a snapshot of a cluster, which shows `backing-up` meanwhile. */
+  /** Begins a snapshot of a cluster, which shows `backing-up` meanwhile; not for an automated one. */
   async take(cluster: ClusterRecord, spec: NewClusterSnapshot): Promise<ClusterSnapshotRecord> {
     const record = announced(cluster, spec);
     const key = keyOf(record, record.id);
     const clusterKey = keyOf(cluster, cluster.id);
+    const shown = record.type !== 'automated';
     await Promise.all([
       this.#store.clusterSnapshots.put(key, record),
-      this.#store.patchCluster(clusterKey, { status: 'backing-up' }),
+      ...(shown ? [this.#store.patchCluster(clusterKey, { status: 'backing-up' })] : []),
     ]);
-    this.#run(key, `cluster snapshot ${record.id}`, async (signal) => {
+    this.#run(key, 'cluster-snapshot', async (signal) => {
       try {
         await this.#takeNow(key, record, clusterKey, signal);
       } finally {
-        if (this.#store.clusters.get(clusterKey)?.status === 'backing-up')
+        if (shown && this.#store.clusters.get(clusterKey)?.status === 'backing-up')
           await this.#store.patchCluster(clusterKey, { status: 'available' });
       }
     });
@@ -114,7 +116,7 @@ export class ClusterSnapshots {
     this.#current.get(key)?.abort(new Error('the snapshot is being deleted'));
     const record = this.#store.clusterSnapshots.get(key);
     if (!record) return;
-    this.#run(key, `delete cluster snapshot ${key}`, async (signal) => {
+    this.#run(key, 'delete-cluster-snapshot', async (signal) => {
       await this.#store.patchClusterSnapshot(key, { status: 'deleting' });
       const typicalSeconds = TYPICAL.deleteSnapshot;
       await this.#store.platform.pace.take('rds.deleteSnapshot', { typicalSeconds, signal });
@@ -183,7 +185,7 @@ export class ClusterSnapshots {
   #copy(key: string, record: ClusterSnapshotRecord, source: ClusterSnapshotRecord): void {
     const crossRegion = source.region !== record.region;
     const typicalSeconds = crossRegion ? TYPICAL.copyCrossRegion : TYPICAL.copySameRegion;
-    this.#run(key, `copy cluster snapshot to ${key}`, async (signal) => {
+    this.#run(key, 'copy-cluster-snapshot', async (signal) => {
       const to = this.#store.clusterSnapshotDir(record);
       await this.#store.discard(to); // half a copy from before a crash
       const { account } = this.#clusters.servers.host;
@@ -216,13 +218,15 @@ export class ClusterSnapshots {
     };
   }
 
-  #run(key: string, name: string, work: (signal: AbortSignal) => Promise<void>): void {
+  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
     const mine = new AbortController();
     this.#current.set(key, mine);
-    this.#store.platform.tasks.run(`rds: ${name}`, async (closing) => {
+    const { faults, tasks } = this.#store.platform;
+    tasks.run(`rds: ${job} ${key}`, async (closing) => {
       const signal = AbortSignal.any([closing, mine.signal]);
       try {
-        await work(signal);
+        const step = { service: 'rds', job, ...placeOf(key), names: [idOf(key)] } as const;
+        await faults.job(step, signal, () => work(signal));
       } catch (err) {
         if (signal.aborted) return; // deleted meanwhile, or judged at the next start
         const record = this.#store.clusterSnapshots.get(key);

@@ -9,9 +9,12 @@ import { automatedBackupHandlers } from './automated-backup-handlers.ts';
 import { AutomatedBackups } from './automated-backups.ts';
 import { Caretaker } from './caretaker.ts';
 import { createInstanceHandler } from './create-instance-handler.ts';
-import { Fleet } from './fleet.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { allClusterHandlers, resumeClusters, withClusters } from './cluster-service.ts';
+import { allClusterHandlers, closeClusters, resumeClusters, withClusters } from './cluster-service.ts';
+import type { ExportStorage } from './export-bucket.ts';
+import { exportHandlers } from './export-handlers.ts';
+import { Exports } from './export-tasks.ts';
+import { Fleet } from './fleet.ts';
 import { informationHandlers } from './information-handlers.ts';
 import { instanceHandlers } from './instance-handlers.ts';
 import { logHandlers } from './log-handlers.ts';
@@ -39,10 +42,11 @@ export interface Rds {
 /**
  * RDS for PostgreSQL. Resolves when every database of an earlier life is up again, on its port.
  * @param binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
+ * @param storage where snapshots are exported to
  */
 export async function createRds(
   platform: Platform,
-  { binDir }: { binDir?: string | undefined } = {},
+  { binDir, storage }: { binDir?: string | undefined; storage: ExportStorage },
 ): Promise<Rds> {
   const host = await openPostgresHost({ stateDir: platform.stateDir, binDir });
   const caBundle = join(platform.stateDir, 'ca-bundle.pem');
@@ -67,7 +71,12 @@ export async function createRds(
     ...logHandlers(context),
     ...tagHandlers(context),
   };
-  const handlers = { ...instances, ...allClusterHandlers(context, instances) };
+  const exports = new Exports(context, storage);
+  const handlers = {
+    ...instances,
+    ...allClusterHandlers(context, instances),
+    ...exportHandlers(context, exports),
+  };
   guardNetworks(context);
   registerQuotas(platform, store);
   store.emptyTrash();
@@ -75,6 +84,7 @@ export async function createRds(
   await backups.resume();
   await fleet.resume();
   await resumeClusters(context);
+  await exports.resume();
   const caretaker = new Caretaker(store, fleet);
   platform.clock.onTick('rds: caretaker', () => caretaker.tick());
   platform.clock.onTick('rds: dead servers', () => fleet.restartDead());
@@ -84,7 +94,7 @@ export async function createRds(
   platform.admin.status('databases', () => databases(context));
   const close = async () => {
     await backups.close();
-    await Promise.all([fleet.close(), context.clusters.close()]);
+    await Promise.all([fleet.close(), closeClusters(context)]);
   };
   const service = defineService({ name: 'rds', module: RDS, handlers, close });
   return { service, context, caBundle };

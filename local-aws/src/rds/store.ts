@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Place, Platform, Table } from '../platform.ts';
+import type { ClusterWindow } from './cluster-backups.ts';
 import type { ClusterParameterGroupRecord, ClusterRecord, ClusterSnapshotRecord } from './cluster-records.ts';
 import { keyOf } from './names.ts';
 import type {
@@ -38,6 +39,8 @@ export class RdsStore {
   readonly optionGroups: Table<OptionGroupRecord>;
   /** Until when an instance can be restored to, AWS's time; set by the automated backups, which need the store in turn. */
   latestRestorableTime: (instance: InstanceRecord) => string | undefined = () => undefined;
+  /** Between which instants a cluster can be had, AWS's time; set in the same way. */
+  clusterWindow: (cluster: ClusterRecord) => ClusterWindow | undefined = () => undefined;
   #burial: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
@@ -193,7 +196,14 @@ export class RdsStore {
 
   /** Folders of instances, clusters or snapshots, in any account and region, that no record knows. */
   async strays(
-    kind: 'instances' | 'snapshots' | 'clusters' | 'cluster-snapshots' | 'archives' | 'exports',
+    kind:
+      | 'instances'
+      | 'snapshots'
+      | 'clusters'
+      | 'cluster-snapshots'
+      | 'archives'
+      | 'exports'
+      | 'cluster-archives',
     known: readonly string[],
   ): Promise<string[]> {
     const accounts = join(this.platform.stateDir, 'accounts');
