@@ -37,6 +37,7 @@ export interface BlobStore {
 }
 
 const BUFFER_BYTES = 1024 * 1024;
+const SYNC_BYTES = 32 * 1024 * 1024;
 
 export function createBlobStore(folder: string, faults: FaultPoints = NO_FAULTS): BlobStore {
   const incoming = join(folder, 'incoming');
@@ -123,6 +124,9 @@ async function writeAll(
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let writing = Promise.resolve();
+  let syncing: Promise<unknown> | undefined;
+  let syncFailure: unknown;
+  let synced = 0;
   try {
     for await (const chunk of source) {
       size += chunk.byteLength;
@@ -137,10 +141,20 @@ async function writeAll(
       await writing;
       writing = writeFully(handle, full);
       writing.catch(() => undefined); // heard at the next await
+      if (size - synced < SYNC_BYTES) continue;
+      // The disk gets to work while the rest is still coming, so that the last sync has little left to do.
+      synced = size;
+      // Kept, since the system tells of a failed write only once.
+      syncing ??= handle
+        .datasync()
+        .catch((err: unknown) => (syncFailure ??= err))
+        .then(() => (syncing = undefined));
     }
   } finally {
-    await writing;
+    await Promise.allSettled([writing, syncing]);
   }
+  await writing;
+  if (syncFailure !== undefined) throw syncFailure as Error;
   await writeFully(handle, pending);
   return size;
 }

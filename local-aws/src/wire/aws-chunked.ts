@@ -3,6 +3,9 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ChunkVerifier } from '../auth/chunk-signature.ts';
 import { awsError } from './errors.ts';
 
+/** So much may wait between a connection and the disk: less makes them wait for each other. */
+export const STREAM_BUFFER_BYTES = 512 * 1024;
+
 /**
  * Decodes `content-encoding: aws-chunked`: hex size, CRLF, data, CRLF; a zero chunk; trailers. With a verifier each chunk's
  * size is followed by its signature, and trailers have one, too. `trailers` is complete when the stream has ended.
@@ -18,7 +21,7 @@ export class AwsChunkedDecoder extends Transform {
   private signedTrailers = '';
 
   constructor(verifier?: ChunkVerifier) {
-    super();
+    super({ highWaterMark: STREAM_BUFFER_BYTES });
     this.verifier = verifier;
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Transform, type Readable } from 'node:stream';
 import type { ChunkVerifier } from '../auth/chunk-signature.ts';
-import { AwsChunkedDecoder, incompleteBody } from './aws-chunked.ts';
+import { AwsChunkedDecoder, incompleteBody, STREAM_BUFFER_BYTES } from './aws-chunked.ts';
 import { awsError, notImplemented } from './errors.ts';
 import type { WireRequest } from './protocol.ts';
 
@@ -161,7 +161,7 @@ class BodyCheck extends Transform {
   private seen = 0;
 
   constructor(expectedLength: number | undefined, expectedDigest: string | undefined) {
-    super();
+    super({ highWaterMark: STREAM_BUFFER_BYTES });
     this.expectedLength = expectedLength;
     this.expectedDigest = expectedDigest;
   }
