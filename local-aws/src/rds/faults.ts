@@ -1,5 +1,24 @@
 import { type AwsError, awsError } from '../wire/errors.ts';
 
+/**
+ * Errors as RDS words them. What can go wrong later, while nobody waits, is decided by fault rules at named points (`src/faults`):
+ * every life of an instance or snapshot runs as a job of service `rds`, its `resource` is the id, and a `fail-job` rule's `outcome`
+ * is the status that it ends in.
+ *
+ * | job | when | without an outcome it ends as |
+ * | --- | --- | --- |
+ * | `create-instance` `restore-instance` `restore-to-time` | before the server is made | `failed` `restore-error` `incompatible-restore` |
+ * | `modify-instance` `reboot-instance` `start-instance` `stop-instance` `recover-instance` | before it begins | `failed` |
+ * | `run-instance` | about every second of an available instance; only rules that name it | `storage-full` |
+ * | `delete-instance` | before the final snapshot | `failed` |
+ * | `snapshot` `copy-snapshot` `delete-snapshot` | before the first byte | `failed` |
+ *
+ * Outcomes in which no server runs are those of `statuses.ts`: `insufficient-capacity`, `incompatible-network` and so on. A `stall-job` rule
+ * keeps a job where it is, `creating` or `copying` without progress, until it is cleared. No rule is needed for
+ * `inaccessible-encryption-credentials-recoverable` (disable the key; seven days later it is final), `incompatible-parameters` (parameters
+ * that PostgreSQL refuses) and `incompatible-restore` (archived WAL that is damaged or gone).
+ */
+
 interface Modelled<E> {
   new (options: { message: string; $metadata: Record<string, never> }): E;
 }

@@ -9,6 +9,7 @@ import { automatedBackupHandlers } from './automated-backup-handlers.ts';
 import { AutomatedBackups } from './automated-backups.ts';
 import { Caretaker } from './caretaker.ts';
 import { createInstanceHandler } from './create-instance-handler.ts';
+import { eventHandlers } from './event-handlers.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { allClusterHandlers, closeClusters, resumeClusters, withClusters } from './cluster-service.ts';
 import type { ExportStorage } from './export-bucket.ts';
@@ -68,6 +69,7 @@ export async function createRds(
     ...parameterGroupHandlers(context),
     ...optionGroupHandlers(context),
     ...informationHandlers(context),
+    ...eventHandlers(context),
     ...logHandlers(context),
     ...tagHandlers(context),
   };

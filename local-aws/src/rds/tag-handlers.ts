@@ -108,6 +108,12 @@ export function tagHandlers({ platform, store }: RdsContext): Handlers<typeof RD
         if (!record) throw invalidValue(`DBParameterGroup not found: ${parsed.id}`);
         return { tags: record.tags, put: (tags) => store.parameterGroups.put(key, { ...record, tags }) };
       }
+      case 'og': {
+        const record = store.optionGroups.get(key);
+        if (!record)
+          throw fault(RDS.OptionGroupNotFoundFault, `Specified OptionGroupName: ${parsed.id} not found.`);
+        return { tags: record.tags, put: (tags) => store.optionGroups.put(key, { ...record, tags }) };
+      }
       default:
         throw invalidValue(`Tags of ${parsed.kind} resources are not kept here: ${arn}`);
     }
