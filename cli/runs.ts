@@ -64,12 +64,20 @@ export function startBackup(
 export function startDrill(
   plane: ControlPlane,
   loaded: LoadedPolicy,
-  { resource, pointArn }: { readonly resource: string; readonly pointArn?: string | undefined },
+  {
+    resource,
+    pointArn,
+    requestedBy,
+  }: { readonly resource: string; readonly pointArn?: string | undefined; readonly requestedBy: string },
   now: Date,
 ): Promise<Started<DrillResult>> {
   const slot = slotOf(now);
   const point = pointArn === undefined ? {} : { pointArn };
-  const argument: DrillRequest = { ...under(loaded), slot, resource, trigger: 'by-hand', ...point };
+  const argument: DrillRequest = {
+    ...under(loaded),
+    ...{ slot, resource, trigger: 'by-hand', requestedBy },
+    ...point,
+  };
   return started(plane, 'restoreDrill', drillId(resource, slot), slot, argument);
 }
 

@@ -85,6 +85,8 @@ export interface DrillRequest extends UnderPolicy {
   readonly trigger: 'night' | 'by-hand';
   /** ARN of the recovery point in the last vault; default: the newest one there. */
   readonly pointArn?: string;
+  /** The person behind a drill by hand. */
+  readonly requestedBy?: string;
 }
 
 /** The drill of a copy that was spoilt on purpose. */

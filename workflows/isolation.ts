@@ -2,6 +2,7 @@ import { isCancellation, patched } from '@temporalio/workflow';
 import type { Copy } from '../activities/restores.ts';
 import type { ProbeFence } from '../activities/prober.ts';
 import { credentialProblems, networkProblems } from '../domain/isolation.ts';
+import { laterKeys } from '../domain/policy/later-keys.ts';
 import { proberIn, quick } from './activities.ts';
 import { isStepFailure, reasonOf } from './reasons.ts';
 import type { Seen } from './verify-copy.ts';
@@ -19,7 +20,7 @@ export async function proveIsolation(copy: Copy, resource: string, seen: Seen): 
   const production = seen.protection?.endpoint ?? null;
   const targets: ProbeFence['targets'] = [
     ...(production === null ? [] : [{ kind: copy.kind, name: `production ${resource}`, ...production }]),
-    ...(byNetwork ? outside(policy.drill.mustNotReach) : []),
+    ...(byNetwork ? outside(laterKeys(policy).mustNotReach) : []),
   ];
   const attempts = targets.length === 0 ? [] : await proberIn(policy, 'drill').probeFence({ targets });
   seen.fence = { attempts, settings: facts };

@@ -1,4 +1,5 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { drillContext } from '../domain/drill-context.ts';
 import { judgeDrill, measuredDataLoss } from '../domain/drill-verdict.ts';
 import { DRILL_PREFIX, restoredName } from '../domain/names.ts';
 import type { DrillRequest, DrillResult } from '../domain/requests.ts';
@@ -92,6 +93,8 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
           rto: seen.rto,
           rpoSeconds,
           timings: progress.timings(),
+          ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+          ...drillContext(policy, entry, seen),
         },
       });
     }),

@@ -17,6 +17,7 @@ export async function runChecks(
 ): Promise<void> {
   const { policy, entry } = request;
   const boot = await bootFacts(copy);
+  seen.engineVersion = boot?.engineVersion ?? null;
   for (const check of entry.checks) {
     const startedAt = new Date().toISOString();
     const fingerprints = seen.protection?.fingerprints ?? null;

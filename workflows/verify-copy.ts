@@ -74,6 +74,10 @@ export interface Seen {
   size: CopySize | null;
   /** When the restore began, in milliseconds of the workflow's clock. */
   restoringSince: number | null;
+  /** Of the copy, as AWS tells it. */
+  engineVersion: string | null;
+  /** AWS's time when the point was chosen; null before. */
+  awsNow: Instant | null;
   /** As whom the control plane looked at the drill's network. */
   callers: string[];
 }
@@ -94,6 +98,8 @@ export function nothingSeen(): Seen {
     made: [],
     size: null,
     restoringSince: null,
+    awsNow: null,
+    engineVersion: null,
     callers: [],
   };
 }
@@ -181,6 +187,7 @@ export async function verifyCopy(
 
   async function choose() {
     const now = await quick.awsNow({ policy });
+    seen.awsNow = now;
     const { pointArn: chosen, ...selection } = await quick.choosePoint({
       policy,
       resourceArn: entry.arn,

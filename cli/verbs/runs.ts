@@ -36,7 +36,12 @@ export async function drill(
   const loaded = world.policy();
   const { name: resource } = resourceNamed(loaded, name);
   return withControlPlane(world, async (plane) => {
-    const run = await startDrill(plane, loaded, { resource, pointArn: point }, world.now());
+    const run = await startDrill(
+      plane,
+      loaded,
+      { resource, pointArn: point, requestedBy: world.user },
+      world.now(),
+    );
     const result = await waitFor(world, plane, run, detach);
     if (result === undefined) return EXIT.ok;
     world.terminal.result({ run: run.id, ...result });

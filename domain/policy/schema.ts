@@ -70,6 +70,8 @@ const resource = z.strictObject({
   credentials: arn('secretsmanager').describe(
     'Secret with JSON {"username","password"} of a role that may read every table.',
   ),
+  tier: anyText.optional().describe('How much it matters, in the words of your company; for reports.'),
+  owner: anyText.optional().describe('Who answers for it; for reports.'),
   freshness: z.array(freshness).default([]).describe('Columns that show how recent the data really is.'),
   checks: z
     .array(z.enum(CHECK_IDS))
@@ -97,6 +99,13 @@ export const policySchema = z.strictObject({
   objectives: z.strictObject({
     rto: duration.describe('From the start of a restore until its data is verified.'),
     rpo: duration.describe('Age of the newest data in the backup at the instant of the backup.'),
+    source: z
+      .strictObject({
+        document: anyText,
+        date: text(/^\d{4}-\d{2}-\d{2}$/, 'a day such as 2026-11-21, in quotes,'),
+      })
+      .optional()
+      .describe('The document in which these objectives were agreed, and its date; for reports.'),
   }),
   accounts: z.strictObject({ production: account, vault: account, drill: account }),
   backup: vault.describe('The vault in which the nightly backup is made, beside the resource.'),
@@ -117,6 +126,9 @@ export const policySchema = z.strictObject({
       .array(text(/^sg-[0-9a-z]+$/, 'a security group id such as sg-0123456789abcdef0'))
       .min(1, 'a list of at least one security group'),
     expiresAfter: duration.default('12h').describe('When the sweeper removes what a drill left behind.'),
+    freshFor: duration
+      .default('7d')
+      .describe('How long the verdict of a drill may be relied on; reports say until when.'),
     mustNotReach: z
       .array(text(/^[\w.:-]+:\d{1,5}$/, 'host:port'))
       .default(['1.1.1.1:443'])

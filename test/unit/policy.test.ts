@@ -108,12 +108,12 @@ test.each<[mistake: string, text: string, says: string]>([
   [
     'a misspelt key',
     altered('transitVault:', 'transitVualt:'),
-    '36:3 drill.transitVualt: there is no such key; did you mean transitVault? Allowed is one of the keys region, transitVault, restoreRole, instanceClass, subnetGroup, securityGroups, expiresAfter, mustNotReach',
+    '36:3 drill.transitVualt: there is no such key; did you mean transitVault? Allowed is one of the keys region, transitVault, restoreRole, instanceClass, subnetGroup, securityGroups, expiresAfter, freshFor, mustNotReach',
   ],
   [
     'an unknown key in a list',
     altered('    kind: rds', '    colour: blue\n    kind: rds'),
-    '47:5 resources[0].colour: there is no such key; allowed is one of the keys name, kind, arn, credentials, freshness, checks',
+    '47:5 resources[0].colour: there is no such key; allowed is one of the keys name, kind, arn, credentials, tier, owner, freshness, checks',
   ],
   [
     'a list where a map belongs',

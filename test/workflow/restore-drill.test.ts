@@ -132,6 +132,39 @@ test('what a drill leaves in its account fails it, whatever its own teardown say
   });
 });
 
+test('a drill says whose resource it is, who asked, on which engine, and until when it counts', async () => {
+  const policy = somePolicy();
+  const [orders] = policy.resources;
+  const source = { document: 'BIA 2026', date: '2026-02-01' };
+  const asked = {
+    ...request,
+    policy: {
+      ...policy,
+      objectives: { ...policy.objectives, source },
+      resources: [{ ...orders!, tier: 'gold', owner: 'shop team' }],
+    },
+    trigger: 'by-hand' as const,
+    requestedBy: 'ada',
+  };
+  const { statement } = await drill({}, asked);
+  expect(statement).toMatchObject({
+    requestedBy: 'ada',
+    engineVersion: '18.4',
+    scope: { tier: 'gold', owner: 'shop team', objectivesSource: source },
+    freshUntil: '2026-11-28T02:30:00.000Z',
+  });
+});
+
+test('a policy that was applied before the newer keys existed is drilled as it was', async () => {
+  const policy = somePolicy();
+  const newer = ['freshFor', 'mustNotReach'];
+  const entries = Object.entries(policy.drill).filter(([key]) => !newer.includes(key));
+  const older = { ...request, policy: { ...policy, drill: Object.fromEntries(entries) } as typeof policy };
+  const { result, statement } = await drill({}, older);
+  expect(result.verdict).toBe('passed');
+  expect(statement.freshUntil).toBeUndefined();
+});
+
 test('isolation and teardown are statements of their own', async () => {
   const { statements } = await drill();
   expect(statements.map(({ type }) => type)).toEqual(['isolation', 'teardown', 'drill']);
