@@ -1,5 +1,5 @@
 import { GetObjectRetentionCommand } from '@aws-sdk/client-s3';
-import { inForce, signOffScope } from '../../evidence/reports/find-drill.ts';
+import { besideDrill, inForce, signOffScope } from '../../evidence/reports/find-drill.ts';
 import { failure } from '../failures.ts';
 import { instantOf } from './aws-time.ts';
 import { statementDays } from './days.ts';
@@ -7,7 +7,7 @@ import { inParallel } from './in-parallel.ts';
 import { inLedger } from './ledger.ts';
 import { listStatements, readStatement } from './read.ts';
 import { listSealObjects, readSeal } from './seals.ts';
-import { listObjects } from './versions.ts';
+import { findObject, listObjects } from './versions.ts';
 import type { SignOffFact, WaiverFact } from '../../domain/claims.ts';
 import type { DrillFact, Fact } from '../../domain/facts.ts';
 import type { DrillEvidence } from '../../evidence/reports/drill.ts';
@@ -41,6 +41,10 @@ export async function findDrill(ledger: Ledger, which: string | undefined): Prom
     protection: await findProtection(ledger, fact),
     seal: await findSeal(ledger, drill),
     lock: await readLock(ledger, drill),
+    proofs: {
+      isolation: await factBeside(ledger, drill.key, 'isolation'),
+      teardown: await factBeside(ledger, drill.key, 'teardown'),
+    },
     signOffs: (
       await factsFiledAs<SignOffFact>(ledger, 'sign-off', signOffScope(drill.sha256), {
         from: fact.slot.slice(0, 10),
@@ -53,6 +57,18 @@ export async function findDrill(ledger: Ledger, which: string | undefined): Prom
       })
     ).filter((one) => inForce(one.fact, fact)),
   };
+}
+
+async function factBeside<T extends 'isolation' | 'teardown'>(
+  ledger: Ledger,
+  drill: string,
+  type: T,
+): Promise<{ key: string; fact: Extract<Fact, { type: T }> } | null> {
+  const key = besideDrill(drill, type);
+  const there = await findObject(ledger, key);
+  if (there === undefined) return null;
+  const { predicate } = (await readStatement(ledger, key, there.versionId)).statement;
+  return predicate.type === type ? { key, fact: predicate as Extract<Fact, { type: T }> } : null;
 }
 
 /** The statement of a key, or the newest drill (of a resource). */

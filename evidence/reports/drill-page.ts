@@ -252,7 +252,7 @@ function details({ check, findings, findingsOmitted, measured }: CheckResult): H
     ${Object.keys(measured).length > 0 && factsOf(Object.entries(measured))}`;
 }
 
-function fence({ fence: proof }: DrillReport): Html {
+function fence({ fence: proof, proofs: { isolation } }: DrillReport): Html {
   if (proof === null)
     return html`<p>${mark('unknown')} Nobody tried to reach production from where the copy ran.</p>`;
   return html`${tableOf(
@@ -264,7 +264,30 @@ function fence({ fence: proof }: DrillReport): Html {
       how,
     ]),
   )}
-  ${factsOf(Object.entries(proof.settings).map(([name, value]) => [name, String(value)]))}`;
+  ${factsOf([
+    ...Object.entries(proof.settings).map(([name, value]) => [name, String(value)] as const),
+    [
+      'Network as EC2 describes it',
+      proof.network === undefined
+        ? notRecorded('routes and admissions were not read')
+        : codeOf(JSON.stringify(proof.network)),
+    ],
+    [
+      'Roles in use',
+      isolation === null
+        ? notRecorded('there is no statement about isolation beside the drill')
+        : listOf(isolation.fact.roles.map(codeOf)),
+    ],
+    [
+      'Production credentials that it could use',
+      isolation === null
+        ? notRecorded('there is no statement about isolation beside the drill')
+        : isolation.fact.productionCredentials.length === 0
+          ? mark('none', 'passed')
+          : html`${mark('some', 'failed')} ${listOf(isolation.fact.productionCredentials.map(codeOf))}`,
+    ],
+    ['Statement', codeOf(isolation?.key ?? null)],
+  ])}`;
 }
 
 function timeline({ timings, backupTimings, moments }: DrillReport): Html {
@@ -279,7 +302,7 @@ function timeline({ timings, backupTimings, moments }: DrillReport): Html {
   }`;
 }
 
-function teardown({ teardown: proof }: DrillReport): Html {
+function teardown({ teardown: proof, proofs }: DrillReport): Html {
   if (proof === null)
     return html`<p>${mark('unknown')} Nothing is said about the removal of the restored copy.</p>`;
   const summary = proof.complete
@@ -290,7 +313,34 @@ function teardown({ teardown: proof }: DrillReport): Html {
       'What the drill created',
       ['What', 'Gone', 'How it was seen'],
       proof.removed.map(({ what, absent, seen }) => [codeOf(what), absent ? 'yes' : 'NO', seen]),
-    )}`;
+    )}
+    ${inventories(proofs.teardown)}`;
+}
+
+/** What inventories that the drill did not write to saw before and after it. */
+function inventories(proof: DrillReport['proofs']['teardown']): Html {
+  if (proof === null)
+    return html`<p>
+      Inventories before and after: ${notRecorded('there is no statement about them beside the drill')}.
+    </p>`;
+  const { before, after, leftovers, cost } = proof.fact;
+  return factsOf([
+    ['There before', before.length === 0 ? 'nothing' : listOf(before.map(codeOf))],
+    ['There after', after.length === 0 ? 'nothing' : listOf(after.map(codeOf))],
+    [
+      'Left over',
+      leftovers.length === 0
+        ? mark('nothing', 'passed')
+        : html`${mark('something', 'failed')} ${listOf(leftovers.map(codeOf))}`,
+    ],
+    [
+      'Estimated cost',
+      cost === null
+        ? notRecorded('no rates were at hand')
+        : `${cost.amount.toFixed(2)} ${cost.currency}, rates of ${cost.ratesOf}`,
+    ],
+    ['Statement', codeOf(proof.key)],
+  ]);
 }
 
 function integrity({ integrity: proof }: DrillReport): Html {

@@ -1,5 +1,5 @@
 import { csvLine } from './population.ts';
-import type { SignOffFact, WaiverFact } from '../../domain/claims.ts';
+import type { IsolationFact, SignOffFact, TeardownProofFact, WaiverFact } from '../../domain/claims.ts';
 import type { CheckResult, Coverage, Status } from '../../domain/verdict.ts';
 import type {
   DrillFact,
@@ -38,6 +38,11 @@ export interface DrillEvidence {
   readonly lock: { readonly mode: string; readonly until: string } | null | 'not asked';
   readonly signOffs: readonly { readonly key: string; readonly fact: SignOffFact }[];
   readonly waivers: readonly { readonly key: string; readonly fact: WaiverFact }[];
+  /** Statements of their own about what kept the copy apart and what is left of it; null in drills older than those. */
+  readonly proofs: {
+    readonly isolation: { readonly key: string; readonly fact: IsolationFact } | null;
+    readonly teardown: { readonly key: string; readonly fact: TeardownProofFact } | null;
+  };
 }
 
 /** A moment of the drill, by Temporal's clock, in UTC; null when it was not reached. */
@@ -98,6 +103,7 @@ export interface DrillReport {
   readonly exceptions: readonly string[];
   readonly signOffs: DrillEvidence['signOffs'];
   readonly waivers: DrillEvidence['waivers'];
+  readonly proofs: DrillEvidence['proofs'];
   readonly integrity: {
     readonly bucket: string;
     readonly statement: string;
@@ -112,7 +118,7 @@ export interface DrillReport {
 }
 
 export function drillReportOf(evidence: DrillEvidence): DrillReport {
-  const { bucket, drill, fact, protection, seal, lock, signOffs, waivers } = evidence;
+  const { bucket, drill, fact, protection, seal, lock, signOffs, waivers, proofs } = evidence;
   const { checks, resource, policy, policySha256, slot, trigger } = fact;
   return {
     format: 'lifeboat-drill-report/v1',
@@ -154,6 +160,7 @@ export function drillReportOf(evidence: DrillEvidence): DrillReport {
     exceptions: exceptionsOf(fact, protection),
     signOffs,
     waivers,
+    proofs,
     integrity: {
       bucket,
       statement: drill.key,

@@ -7,6 +7,10 @@ import type { Basis, EvidenceSource, NightRecord, StatementRecord } from './sour
 /** Where sign-offs of a statement are filed. */
 export const signOffScope = (sha256: string): string => `sign-off-${sha256.slice(0, 16)}`;
 
+/** Where a drill's statements about isolation and teardown are: beside it. */
+export const besideDrill = (key: string, name: 'isolation' | 'teardown'): string =>
+  key.replace(/[^/]+$/, `${name}.json`);
+
 /** Does a waiver speak of this drill? */
 export function inForce(waiver: WaiverFact, { policy, resource, slot }: DrillFact): boolean {
   const about = waiver.resource === null || waiver.resource === resource.name;
@@ -37,6 +41,7 @@ export async function drillIn(
   const { drill, night } = found;
   const basis = basisOf(source);
   let protection: DrillEvidence['protection'] = null;
+  let proofs: DrillEvidence['proofs'] = { isolation: null, teardown: null };
   const signOffs: { key: string; fact: SignOffFact }[] = [];
   const waivers: { key: string; fact: WaiverFact }[] = [];
   for await (const { statements } of readNights(source, basis))
@@ -44,6 +49,10 @@ export async function drillIn(
       const { key, fact } = record;
       if (fact.type === 'protection' && fact.points.some(({ arn }) => arn === drill.fact.point?.arn))
         protection = { statement: record, fact };
+      if (fact.type === 'isolation' && key === besideDrill(drill.key, 'isolation'))
+        proofs = { ...proofs, isolation: { key, fact } };
+      if (fact.type === 'teardown' && key === besideDrill(drill.key, 'teardown'))
+        proofs = { ...proofs, teardown: { key, fact } };
       if (fact.type === 'sign-off' && fact.statement.sha256 === drill.sha256) signOffs.push({ key, fact });
       if (fact.type === 'waiver' && inForce(fact, drill.fact)) waivers.push({ key, fact });
     }
@@ -59,6 +68,7 @@ export async function drillIn(
       lock: 'not asked',
       signOffs,
       waivers,
+      proofs,
     },
   };
 }

@@ -3,7 +3,7 @@ import { axisOf } from './population.ts';
 import { heatMapOf, legendOf } from './heat-map.ts';
 import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
 import { exposureOf } from './monthly.ts';
-import { basisSection, figure, listOf, mark, periodText, section } from './parts.ts';
+import { basisSection, figure, listOf, mark, notRecorded, periodText, section } from './parts.ts';
 import { trendOf } from './trend.ts';
 import type { Look, Stretch } from './heat-map.ts';
 import type { Html } from './html.ts';
@@ -57,6 +57,15 @@ export function monthlyPage(report: MonthlyReport): string {
         'The rest of the month',
         factsOf([
           ['Restores by request', count(report.restores)],
+          [
+            'Spoilt on purpose, to watch the checks',
+            report.knownBad.drills === 0
+              ? notRecorded('no drill of this period was spoilt on purpose')
+              : report.knownBad.notCaught.length === 0
+                ? mark(`all ${count(report.knownBad.drills)} were caught`, 'passed')
+                : html`${mark(`${count(report.knownBad.notCaught.length)} of ${count(report.knownBad.drills)} were NOT caught`, 'failed')}
+                  ${listOf(report.knownBad.notCaught)}`,
+          ],
           ['Expired points proven gone', count(report.provenGone)],
           [
             'Past their date and still there',
@@ -73,6 +82,22 @@ export function monthlyPage(report: MonthlyReport): string {
               : `${some(report.local, 'statement')}: they prove nothing about a real account`,
           ],
         ]),
+      )}
+      ${section(
+        'Alerts',
+        tableOf(
+          'Raised and cleared in this period',
+          ['At', 'State', 'Severity', 'Subject', 'Message'],
+          report.alerts
+            .slice(0, SHOWN)
+            .map(({ at, state, severity, subject, message }) => [
+              when(at),
+              state,
+              severity,
+              subject,
+              message,
+            ]),
+        ),
       )}
       ${section('Waivers and sign-off', people(report))} ${basisSection(basis)}`,
   );

@@ -44,6 +44,14 @@ export interface MonthlyReport {
   readonly waivers: readonly { readonly key: string; readonly fact: WaiverFact }[];
   readonly signOffs: readonly { readonly key: string; readonly fact: SignOffFact }[];
   readonly drills: number;
+  readonly knownBad: { readonly drills: number; readonly notCaught: readonly string[] };
+  readonly alerts: readonly {
+    readonly at: string;
+    readonly state: string;
+    readonly severity: string;
+    readonly subject: string;
+    readonly message: string;
+  }[];
   readonly irregularities: number;
   readonly local: number;
 }
@@ -62,6 +70,9 @@ export function monthlyOf(basis: Basis, period: MonthlyReport['period'], policy?
   const waivers: MonthlyReport['waivers'][number][] = [];
   const signOffs: MonthlyReport['signOffs'][number][] = [];
   let objectives: MonthlyReport['objectives'] = { rtoSeconds: null, rpoSeconds: null };
+  const notCaught: string[] = [];
+  const alerts: MonthlyReport['alerts'][number][] = [];
+  let knownBad = 0;
   let provenGone = 0;
   let irregularities = 0;
   let drills = 0;
@@ -82,6 +93,14 @@ export function monthlyOf(basis: Basis, period: MonthlyReport['period'], policy?
             provenGone += vault.provenGone.length;
             for (const { arn } of vault.lingering) lingering.add(arn);
           }
+        if (fact.type === 'alert' && alerts.length < MOST_FAILURES) {
+          const { at, state, severity, subject, message } = fact;
+          alerts.push({ at, state, severity, subject, message });
+        }
+        if (fact.type === 'known-bad') {
+          knownBad += 1;
+          if (!fact.caught) notCaught.push(`${fact.slot}: ${fact.damage} in ${fact.resource.name}`);
+        }
         if (fact.type !== 'drill') continue;
         drills += 1;
         objectives = fact.objectives;
@@ -130,6 +149,8 @@ export function monthlyOf(basis: Basis, period: MonthlyReport['period'], policy?
       waivers,
       signOffs,
       drills,
+      knownBad: { drills: knownBad, notCaught },
+      alerts,
       irregularities,
       local,
     }),

@@ -1,17 +1,26 @@
 // A year of nights of many resources: how long it takes to write, export and verify, and how much memory. See `benchEvidence`.
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createExportFolder } from '../../evidence/export-folder.ts';
+import { promiseReport } from '../../evidence/promises/report.ts';
+import { recordOf } from '../../evidence/promises/record.ts';
+import { monthlyOf } from '../../evidence/reports/monthly.ts';
+import { monthlyPage } from '../../evidence/reports/monthly-page.ts';
+import { populationOf } from '../../evidence/reports/population.ts';
+import { populationPage } from '../../evidence/reports/population-page.ts';
+import { promisesPage } from '../../evidence/reports/promises-page.ts';
+import { basisOf, readNights, sourceInFolder } from '../../evidence/reports/source.ts';
 import { sealStatement } from '../../evidence/seal.ts';
 import { signEnvelope, signerInMemory } from '../../evidence/signer.ts';
 import { statementBytes, statementOf } from '../../evidence/statement.ts';
-import { encodeEnvelope, sha256 } from '../../evidence/verifier/envelope.ts';
+import { encodeEnvelope, pae, sha256 } from '../../evidence/verifier/envelope.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import type { DrillFact, Fact, NightFact, ProtectionFact } from '../../domain/facts.ts';
+import type { Basis, EvidenceSource } from '../../evidence/reports/source.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { SealedStatement } from '../../evidence/verifier/seal-format.ts';
 
@@ -32,6 +41,8 @@ export async function benchEvidence({ nights, resources, mutations }: EvidenceBe
       writeNights(year, nights, resources, signer),
     );
     const status = verifyInOwnProcess(folder, year, statements);
+    plainReference(year);
+    await reportsOf(year);
     const sample = join(folder, 'sample');
     await writeNights(sample, 4, 3, signer);
     const missed = await timed(
@@ -50,6 +61,71 @@ async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
   const result = await work();
   console.log(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   return result;
+}
+
+/** What any verifier has to do at least: read, hash and check one signature per file. The named reference for the line above. */
+function plainReference(dir: string): void {
+  const start = performance.now();
+  const key = createPublicKey(readFileSync(join(dir, 'keys', readdirSync(join(dir, 'keys'))[0] ?? '')));
+  let files = 0;
+  for (const path of listFiles(dir).filter((name) => /\/(statements|seals)\//.test(name))) {
+    const bytes = readFileSync(path);
+    createHash('sha256').update(bytes).digest();
+    const { payload, payloadType, signatures } = JSON.parse(bytes.toString()) as {
+      payload: string;
+      payloadType: string;
+      signatures: { sig: string }[];
+    };
+    const signed = pae(payloadType, Buffer.from(payload, 'base64'));
+    if (!verify('sha256', signed, key, Buffer.from(signatures[0]?.sig ?? '', 'base64')))
+      throw new Error(`${path}: the signature does not hold`);
+    files += 1;
+  }
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `reference: sha256 and one ECDSA check of the same ${files} files: ${seconds.toFixed(1)} s (${Math.round(files / seconds)} per second)`,
+  );
+}
+
+/** Each report of the whole time, with its size. */
+async function reportsOf(dir: string): Promise<void> {
+  const period = { from: null, to: null };
+  for (const name of ['population', 'monthly', 'promises'] as const) {
+    const start = performance.now();
+    const source = sourceInFolder(dir);
+    const basis = basisOf(source);
+    const page = await pageOf(name, source, basis, period);
+    const seconds = (performance.now() - start) / 1000;
+    const megabytes = Math.round(process.memoryUsage().rss / 1e6);
+    console.log(
+      `report ${name}: ${seconds.toFixed(1)} s, page of ${(page.length / 1e6).toFixed(1)} MB, ${basis.statements} statements read, process at ${megabytes} MB`,
+    );
+    if (basis.problems.length > 0) throw new Error(basis.problems[0]);
+  }
+}
+
+async function pageOf(
+  name: 'population' | 'monthly' | 'promises',
+  source: EvidenceSource,
+  basis: Basis,
+  period: { from: null; to: null },
+): Promise<string> {
+  if (name === 'promises') {
+    const record = recordOf(basis);
+    for await (const night of readNights(source, basis)) record.add(night);
+    const told = record.record();
+    const day = (ms: number | undefined): string => new Date(ms ?? 0).toISOString().slice(0, 10);
+    const asked = { from: day(told.slots[0]), to: day(told.slots.at(-1)) };
+    const holds = [{ kind: 'recovered', within: '2d' }] as const;
+    return promisesPage(
+      promiseReport('Promises', [{ name: 'all', says: 'all is well', holds }], told, asked),
+    );
+  }
+  const collected = name === 'population' ? populationOf(basis, period) : monthlyOf(basis, period);
+  const wanted = name === 'population' ? () => false : () => true;
+  for await (const night of readNights(source, basis, wanted)) collected.add(night);
+  const report = collected.report();
+  return report.format === 'lifeboat-population-report/v1' ? populationPage(report) : monthlyPage(report);
 }
 
 /** In a process of its own, with the file that an auditor runs, so that its memory is its own. */

@@ -16,13 +16,17 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
     run: async (args) => (await import('./local-aws-kills.ts')).benchKills(args),
   },
   evidence: {
-    what: 'a year of evidence written, verified and damaged; NIGHTS and RESOURCES may follow',
-    run: async ([nights = '365', resources = '10']) =>
+    what: 'a year of evidence of 200 resources written, verified beside a plain check of the same files, reported and damaged; NIGHTS and RESOURCES may follow',
+    run: async ([nights = '365', resources = '200']) =>
       (await import('./evidence.ts')).benchEvidence({
         nights: whole(nights, 'NIGHTS'),
         resources: whole(resources, 'RESOURCES'),
         mutations: 200,
       }),
+  },
+  content: {
+    what: 'digest of content beside reladiff and a count, pages, structure, memory; ROWS of the generated table may follow',
+    run: async ([rows = '2000000']) => (await import('./content.ts')).benchContent(whole(rows, 'ROWS')),
   },
 };
 

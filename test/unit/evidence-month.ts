@@ -232,6 +232,45 @@ export function monthOfNights(signer: Signer, nights = 31): NightToSeal[] {
           },
         ],
       });
+      if (n === 12) {
+        const about = {
+          policy: POLICY,
+          policySha256,
+          slot,
+          resource: identity('invoices'),
+          drill: 'drill/invoices/12',
+        };
+        const { fence, teardown } = drillOf('invoices', slot, n);
+        facts.push(
+          {
+            type: 'isolation',
+            ...about,
+            fence: fence!,
+            roles: ['arn:aws:iam::333333333333:role/lifeboat-prober'],
+            productionCredentials: [],
+          },
+          {
+            type: 'teardown',
+            ...about,
+            teardown: teardown!,
+            before: ['arn:aws:rds:us-east-1:333333333333:subgrp:lifeboat-drill'],
+            after: ['arn:aws:rds:us-east-1:333333333333:subgrp:lifeboat-drill'],
+            leftovers: [],
+            cost: { amount: 0.42, currency: 'USD', ratesOf: '2026-11-01' },
+          },
+          {
+            type: 'known-bad',
+            policy: POLICY,
+            policySha256,
+            slot,
+            resource: identity('orders'),
+            damage: 'one row changed',
+            verdict: 'passed',
+            caught: false,
+            reasons: [],
+          },
+        );
+      }
       if (n === 8)
         for (const phase of ['verified', 'handed-over', 'ended'] as const)
           facts.push(restoreOf('r-2026-11-29', slot, phase));

@@ -390,3 +390,25 @@ test('cells of a CSV cannot become formulas or break their line', () => {
   );
   expect([...promisesCsv(promises())].length).toBeGreaterThan(3);
 });
+
+test('isolation and teardown are shown with the roles, the inventories and the cost where they are on record, and said to be missing elsewhere', async () => {
+  const source = sourceInFolder(dir);
+  const told = await drillIn(source, 'statements/2026-12-03/invoices/drill.json');
+  const page = drillReportPage(drillReportOf(told!.evidence));
+  expect(told!.evidence.proofs.isolation?.key).toBe('statements/2026-12-03/invoices/isolation.json');
+  for (const said of ['role/lifeboat-prober', 'subgrp:lifeboat-drill', '0.42 USD, rates of 2026-11-01'])
+    expect(page).toContain(said);
+  const silent = await drillIn(source, 'statements/2026-12-04/invoices/drill.json');
+  expect(silent!.evidence.proofs).toEqual({ isolation: null, teardown: null });
+  expect(drillReportPage(drillReportOf(silent!.evidence))).toContain(
+    'there is no statement about them beside the drill',
+  );
+});
+
+test('a spoilt drill that the checks did not catch is in the monthly summary', () => {
+  expect(monthly().knownBad).toEqual({
+    drills: 1,
+    notCaught: ['2026-12-03T02:30:00Z: one row changed in orders'],
+  });
+  expect(pages.get('monthly')).toContain('1 of 1 were NOT caught');
+});
