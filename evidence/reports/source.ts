@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   decodeEnvelope,
   decodeStatement,
@@ -12,12 +14,6 @@ import type { Recorded } from '../../domain/facts.ts';
 import type { ExportDescription } from '../export-folder.ts';
 import type { Envelope } from '../verifier/envelope.ts';
 import type { SealedStatement, SealPredicate } from '../verifier/seal-format.ts';
-
-/** Days, `2026-11-21`, both included. */
-export interface Days {
-  readonly from: string;
-  readonly to: string;
-}
 
 /** Where evidence is read from: the ledger, or an exported folder. Bytes as they are stored; nothing is believed yet. */
 export interface EvidenceSource {
@@ -177,24 +173,21 @@ function signersOf(envelope: Envelope, keys: Keys, problem: (what: string) => vo
 }
 
 /** An exported folder as a source. @throws Error when it is not one. */
-export function sourceInFolder(dir: string, days: Partial<Days> = {}): EvidenceSource {
+export function sourceInFolder(dir: string): EvidenceSource {
   const files = filesIn(dir);
   const description = files.read('export.json');
   if (description === undefined)
     throw new Error(`${dir} is not an export of evidence: it has no export.json`);
   const { bucket, region } = JSON.parse(description.toString()) as ExportDescription;
-  const names = [...files.list(() => undefined)]
-    .filter((path) => path.startsWith(SEALS) && SEAL_NAME.test(path.slice(SEALS.length)))
-    .sort();
   return {
     bucket,
     region,
     where: `the exported folder ${dir}`,
     async *seals() {
-      for (const key of names) {
-        const bytes = files.read(key) ?? Buffer.alloc(0);
-        if (madeIn(bytes, days)) yield { key, bytes };
-      }
+      // Only this folder is listed: that of the statements of years has hundreds of thousands of files.
+      for (const name of readdirSync(join(dir, SEALS)).sort())
+        if (SEAL_NAME.test(name))
+          yield { key: `${SEALS}${name}`, bytes: files.read(`${SEALS}${name}`) ?? Buffer.alloc(0) };
     },
     async statement({ key }) {
       const bytes = files.read(key);
@@ -202,14 +195,4 @@ export function sourceInFolder(dir: string, days: Partial<Days> = {}): EvidenceS
       return bytes;
     },
   };
-}
-
-/** A seal that cannot be read is not left out: it has to be reported. */
-function madeIn(bytes: Buffer, { from, to }: Partial<Days>): boolean {
-  try {
-    const day = decodeSeal(decodeEnvelope(bytes).payload).sealedAt.slice(0, 10);
-    return (from === undefined || day >= from) && (to === undefined || day <= to);
-  } catch {
-    return true;
-  }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -17,9 +17,11 @@ import {
   createLedgerReader,
 } from '../../activities/ledger/index.ts';
 import { policySchema } from '../../domain/policy/schema.ts';
+import { decodeEnvelope } from '../../evidence/verifier/envelope.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import { drillFact, nightFact, protectionFact } from '../unit/evidence-facts.ts';
 import { slotOfNight } from '../unit/evidence-export.ts';
+import type { SealPredicate } from '../../evidence/verifier/seal-format.ts';
 import type { LocalAws } from 'lifeboat-local-aws';
 import type { LedgerClients } from '../../activities/ledger/index.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
@@ -189,6 +191,80 @@ test('control planes that write at once, over the wire, make one chain', async (
   const seals = await Promise.all([1, 2, 3, 4, 5].map((n) => night(n, [`resource-${n}`])));
   expect(new Set(seals.map(({ sequence }) => sequence)).size).toBe(5);
   expect(await verified()).toMatchObject({ verdict: 'verified', findings: [], examined: { seals: 6 } });
+});
+
+/** A control plane of its own: its own connections, its own notion of the time. */
+function anotherControlPlane() {
+  const config = {
+    endpoint: aws.endpoint,
+    region: REGION,
+    credentials: aws.accounts[VAULT]!,
+    forcePathStyle: true,
+  };
+  const own = { s3: new S3Client(config), kms: new KMSClient(config) };
+  const ledger = createLedgerActivities({
+    clients: { s3: () => own.s3, kms: () => own.kms, forget: () => undefined },
+  });
+  return {
+    night: async (n: number, resource: string) => {
+      const slot = slotOfNight(n);
+      for (const fact of [protectionFact(resource, slot), drillFact(resource, slot)])
+        await ledger.recordStatement({
+          policy,
+          scope: `${fact.type}-${resource}-${slot}`,
+          name: fact.type,
+          slot,
+          fact,
+        });
+      return ledger.sealNight({ policy, slot, night: nightFact([resource], slot) });
+    },
+    close: () => {
+      own.s3.destroy();
+      own.kms.destroy();
+    },
+  };
+}
+
+test('two control planes that run the same nights at once write each statement and each seal once, in one chain', async () => {
+  const before = await createLedgerReader({ clients }).listSeals({ policy });
+  const planes = [anotherControlPlane(), anotherControlPlane()];
+  const nights = [20, 21, 22, 23, 24, 25];
+  // Both run every night, and the second begins at the other end, so that they meet in all orders.
+  const [forwards, backwards] = await Promise.all([
+    inTurn(nights, (n) => planes[0]!.night(n, 'orders')),
+    inTurn(nights.toReversed(), (n) => planes[1]!.night(n, 'orders')),
+  ]);
+  expect(backwards!.toReversed()).toEqual(forwards);
+  const seals = await createLedgerReader({ clients }).listSeals({ policy });
+  expect(seals.map(({ sequence }) => sequence)).toEqual(seals.map((_, n) => n + 1));
+  expect(seals).toHaveLength(before.length + nights.length);
+  expect(seals.slice(before.length).reduce((sum, { statements }) => sum + statements, 0)).toBe(12);
+  expect((await verified()).findings).toEqual([]);
+  for (const plane of planes) plane.close();
+});
+
+async function inTurn<T>(items: readonly number[], work: (item: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}
+
+test('a seal holds what key and bucket are set to, as AWS tells it, and the lock of the seal before', async () => {
+  const out = mkdtempSync(join(folder, 'settings-'));
+  await createLedgerReader({ clients }).exportEvidence({ policy, out });
+  const { payload } = decodeEnvelope(readFileSync(join(out, 'seals/000000000002.json')));
+  const { predicate } = JSON.parse(payload.toString()) as { predicate: SealPredicate };
+  expect(predicate.settings).toMatchObject({
+    signingKey: {
+      source: policy.ledger.signingKey,
+      spec: 'ECC_NIST_P256',
+      usage: 'SIGN_VERIFY',
+      state: 'Enabled',
+      origin: 'AWS_KMS',
+    },
+    bucket: { objectLock: 'Enabled', versioning: 'Enabled' },
+    previousSeal: { mode: 'COMPLIANCE' },
+  });
 });
 
 test('a delete marker and a forged version change nothing, and are named by the next seal', async () => {
