@@ -2,6 +2,7 @@
 export { knownBadDrill } from './known-bad-drill.ts';
 export { nightlyRun } from './nightly-run.ts';
 export { protectResource } from './protect-resource.ts';
+export { recordDecision } from './record-decision.ts';
 export { recordPolicy } from './record-policy.ts';
 export { restoreDrill } from './restore-drill.ts';
 export { restoreRequest } from './restore-request.ts';
