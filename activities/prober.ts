@@ -2,12 +2,14 @@ import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { Context } from '@temporalio/activity';
 import type { FenceFact, FingerprintRef } from '../domain/facts.ts';
+import type { ApplicationCheck, Assertion } from '../domain/policy/verification-schema.ts';
 import { TAKEN, type CredentialFacts } from '../domain/isolation.ts';
 import type { FreshnessRule, Policy, ResourceKind } from '../domain/policy/schema.ts';
 import type { Instant } from '../domain/units.ts';
 import type { CheckId, CheckResult } from '../domain/verdict.ts';
 import type { BootFacts, ProbeHooks, ProbeTarget } from '../probe/engine.ts';
 import { decodeFingerprint, encodeFingerprint } from '../probe/postgresql/fingerprint-file.ts';
+import type { ReadingLoad } from '../probe/postgresql/load-guard.ts';
 import { sizeOf, type Fingerprint } from '../probe/postgresql/fingerprint.ts';
 import { engineFor } from '../probe/registry.ts';
 import { reachTcp } from '../probe/reach-tcp.ts';
@@ -53,6 +55,7 @@ export interface TakeFingerprint {
   readonly seed: string;
   readonly key: string;
   readonly before?: FingerprintRef;
+  readonly load?: ReadingLoad;
 }
 
 export interface RunCheck {
@@ -63,6 +66,8 @@ export interface RunCheck {
   readonly after: FingerprintRef;
   readonly boot: BootFacts | null;
   readonly freshness: readonly FreshnessRule[];
+  readonly assertions?: readonly Assertion[];
+  readonly applicationChecks?: readonly ApplicationCheck[];
   readonly backupAt: Instant;
   readonly rpoSeconds: number;
 }
@@ -152,6 +157,7 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
       seed,
       key,
       before,
+      load: strength,
     }: TakeFingerprint): Promise<FingerprintRef> {
       return probing(`fingerprint ${pass} the backup`, async (hooks) => {
         const earlier = await store.find(policy, key);
@@ -160,6 +166,7 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
           pass,
           seed,
           ...(before === undefined ? {} : { before: await load(policy, before) }),
+          ...(strength === undefined ? {} : { load: strength }),
         };
         const fingerprint = await engineFor(database.kind).fingerprint(
           await target(database),
@@ -187,6 +194,7 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
 
     async runCheck(request: RunCheck): Promise<CheckResult> {
       const { policy, check, database, before, after, boot, freshness, backupAt, rpoSeconds } = request;
+      const { assertions = [], applicationChecks = [] } = request;
       return probing(`check ${check}`, async (hooks) =>
         engineFor(database.kind).check(
           check,
@@ -196,6 +204,8 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
             after: await load(policy, after),
             boot,
             freshness,
+            assertions,
+            applicationChecks,
             backupAt,
             rpoSeconds,
           },

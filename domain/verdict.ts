@@ -1,7 +1,9 @@
 import type { Instant } from './units.ts';
 
-/** The questions that a drill asks of a restored copy (design: Verification). */
-export const CHECK_IDS = ['boot', 'pages', 'structure', 'schema', 'content', 'freshness'] as const;
+/** The questions that a drill asks of every restored copy (design: Verification). */
+export const STANDARD_CHECKS = ['boot', 'pages', 'structure', 'schema', 'content', 'freshness'] as const;
+/** `semantics` asks what the policy itself wants to know, `anomaly` compares with the last verified point. */
+export const CHECK_IDS = [...STANDARD_CHECKS, 'semantics', 'anomaly'] as const;
 export type CheckId = (typeof CHECK_IDS)[number];
 
 /** There is deliberately no default and no fourth value: what was not decided is `inconclusive`. */

@@ -1,7 +1,9 @@
 import type { FreshnessRule } from '../domain/policy/schema.ts';
+import type { ApplicationCheck, Assertion } from '../domain/policy/verification-schema.ts';
 import type { Instant } from '../domain/units.ts';
 import type { CheckId, CheckResult } from '../domain/verdict.ts';
 import type { Fingerprint } from './postgresql/fingerprint.ts';
+import type { ReadingLoad } from './postgresql/load-guard.ts';
 
 /** A database server to ask, and how to reach it. TLS is compulsory; the certificate is checked against `ca`. */
 export interface ProbeTarget {
@@ -41,7 +43,12 @@ export interface CheckContext {
   /** Taken at the source just after the backup was surely cut. */
   readonly after: Fingerprint;
   readonly boot: BootFacts | null;
+  /** Second pass of the last point that was verified; null when there is none, absent when nobody looked. */
+  readonly lastVerified?: Fingerprint | null;
   readonly freshness: readonly FreshnessRule[];
+  /** The policy's own questions; absent is none. */
+  readonly assertions?: readonly Assertion[];
+  readonly applicationChecks?: readonly ApplicationCheck[];
   /** The instant of the backup, as AWS tells it. */
   readonly backupAt: Instant;
   readonly rpoSeconds: number;
@@ -53,6 +60,8 @@ export interface FingerprintRequest {
   /** Secret of this night; digests can be compared only within one seed. */
   readonly seed: string;
   readonly before?: Fingerprint;
+  /** How much of the source's strength may be used; absent is all that two sessions take. */
+  readonly load?: ReadingLoad;
 }
 
 export interface FirstQuery {

@@ -1,6 +1,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { judgeDrill } from '../domain/drill-verdict.ts';
 import { DRILL_PREFIX, restoredName } from '../domain/names.ts';
+import { checksOf } from '../domain/policy/checks.ts';
 import type { DrillRequest, KnownBadResult } from '../domain/requests.ts';
 import { pointSubjects } from '../domain/subjects.ts';
 import { duration } from '../domain/units.ts';
@@ -58,7 +59,7 @@ export async function knownBadDrill(request: DrillRequest): Promise<KnownBadResu
 
   const { status: verdict, reasons } = judgeDrill({
     checks: seen.checks,
-    required: entry.checks,
+    required: checksOf(entry),
     stopped:
       'error' in ended
         ? { reason: reasonOf(ended.error), definite: failureTypeOf(ended.error) === 'RestoreFailed' }

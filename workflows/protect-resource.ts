@@ -159,7 +159,14 @@ async function fingerprint(
     region: policy.backup.region,
   };
   const key = `fingerprints/${slot.slice(0, 10)}/${resource}/${identity.immutableId}/${slot}/${pass}`;
-  const ask = { policy, database, pass, seed, key, ...(before === null ? {} : { before }) };
+  const night = Math.floor(Date.parse(slot) / 86_400_000);
+  const ask = {
+    ...{ policy, database, pass, seed, key },
+    ...(before === null ? {} : { before }),
+    ...(entry.load === undefined
+      ? {}
+      : { load: { ...entry.load, timeZone: policy.schedule.timezone, night } }),
+  };
   try {
     return await progress.step(
       `fingerprint ${pass}`,

@@ -2,6 +2,7 @@ import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { drillContext } from '../domain/drill-context.ts';
 import { judgeDrill, measuredDataLoss } from '../domain/drill-verdict.ts';
 import { DRILL_PREFIX, restoredName } from '../domain/names.ts';
+import { checksOf } from '../domain/policy/checks.ts';
 import type { DrillRequest, DrillResult } from '../domain/requests.ts';
 import { pointSubjects } from '../domain/subjects.ts';
 import { summaryOf } from '../domain/summary.ts';
@@ -49,7 +50,7 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
   const rtoSeconds = duration(policy.objectives.rto);
   const verdict = judgeDrill({
     checks: seen.checks,
-    required: entry.checks,
+    required: checksOf(entry),
     stopped:
       'error' in ended
         ? { reason: reasonOf(ended.error), definite: failureTypeOf(ended.error) === 'RestoreFailed' }

@@ -7,6 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { checksOf } from '../domain/policy/checks.ts';
 import { judgeDrill } from '../domain/drill-verdict.ts';
 import { RESTORE_PREFIX, restoredName, slotOf } from '../domain/names.ts';
 import type { RestoreFact, StatementRef, TeardownFact } from '../domain/facts.ts';
@@ -194,7 +195,7 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   function judgeSoFar(error: unknown) {
     return judgeDrill({
       checks: seen.checks,
-      required: entry?.checks ?? [],
+      required: entry === undefined ? [] : checksOf(entry),
       stopped:
         error === null
           ? null

@@ -2,6 +2,8 @@ import { isCancellation } from '@temporalio/workflow';
 import type { BootFacts } from '../activities/kinds/driver.ts';
 import type { ProbedDatabase } from '../activities/prober.ts';
 import type { Copy } from '../activities/restores.ts';
+import { checksOf } from '../domain/policy/checks.ts';
+import type { ProtectedResource } from '../domain/policy/schema.ts';
 import { duration } from '../domain/units.ts';
 import { couldNotRun } from '../domain/verdict.ts';
 import { proberIn, quick } from './activities.ts';
@@ -18,7 +20,7 @@ export async function runChecks(
   const { policy, entry } = request;
   const boot = await bootFacts(copy);
   seen.engineVersion = boot?.engineVersion ?? null;
-  for (const check of entry.checks) {
+  for (const check of checksOf(entry)) {
     const startedAt = new Date().toISOString();
     const fingerprints = seen.protection?.fingerprints ?? null;
     if (fingerprints === null || seen.point === null) {
@@ -34,6 +36,7 @@ export async function runChecks(
         ...fingerprints,
         boot,
         freshness: entry.freshness,
+        ...(check === 'semantics' ? ownQuestions(entry) : {}),
         backupAt: seen.point.createdAt,
         rpoSeconds: duration(policy.objectives.rpo),
       });
@@ -43,6 +46,14 @@ export async function runChecks(
       seen.checks.push(couldNotRun(check, `the ${check} check`, reasonOf(error), startedAt));
     }
   }
+}
+
+/** What the policy itself wants to know. */
+function ownQuestions({ assertions, applicationChecks }: ProtectedResource) {
+  return {
+    ...(assertions === undefined ? {} : { assertions }),
+    ...(applicationChecks === undefined ? {} : { applicationChecks }),
+  };
 }
 
 /** The log is one source of the boot check among others: when it cannot be read, the check says so itself. */

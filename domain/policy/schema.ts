@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { promise } from './promise-schema.ts';
-import { CHECK_IDS } from '../verdict.ts';
+import { applicationCheck, assertion, load } from './verification-schema.ts';
+import { CHECK_IDS, STANDARD_CHECKS } from '../verdict.ts';
 import { DURATION_PATTERN } from '../units.ts';
 
 /**
@@ -76,7 +77,16 @@ const resource = z.strictObject({
   checks: z
     .array(z.enum(CHECK_IDS))
     .min(1, 'a list of at least one check')
-    .default([...CHECK_IDS]),
+    .default([...STANDARD_CHECKS]),
+  assertions: z
+    .array(assertion)
+    .optional()
+    .describe('What must be true of the data, in SQL; asked of every restored copy.'),
+  applicationChecks: z
+    .array(applicationCheck)
+    .optional()
+    .describe('Applications that are asked whether they can work on the restored copy.'),
+  load: load.optional().describe('How much of the strength of the source a fingerprint may take.'),
 });
 
 export const policySchema = z.strictObject({

@@ -1,4 +1,6 @@
 import type { Instant } from '../../domain/units.ts';
+import type { CommitLog } from './commit-log.ts';
+import type { TableSummary } from './summary.ts';
 import type { XidWindow } from './window.ts';
 
 /**
@@ -18,6 +20,8 @@ export interface Fingerprint {
   readonly databases: readonly DatabaseFingerprint[];
   /** Databases that could not be looked into, and why. */
   readonly notExamined: readonly NotExamined[];
+  /** Only in the second pass, and null when the server did not tell. Absent in files of version 1. */
+  readonly commitLog?: CommitLog | null;
 }
 
 export interface ServerIdentity {
@@ -69,6 +73,8 @@ export interface DatabaseFingerprint {
   readonly sequences: readonly SequenceValue[];
   readonly indexes: readonly IndexSize[];
   readonly notExamined: readonly NotExamined[];
+  /** What the columns look like, in numbers; only in the second pass. Absent in files of version 1. */
+  readonly summaries?: readonly TableSummary[];
   /** What holds nothing to compare by design: foreign tables, unlogged tables, other storage. */
   readonly notes: readonly string[];
 }
@@ -98,7 +104,21 @@ export interface TableFingerprint {
   /** All visible rows, young ones included. */
   readonly rows: number;
   readonly blocks: BlockDigests;
+  /** Blocks that were not read at all; absent when there are none. */
+  readonly unread?: UnreadBlocks;
 }
+
+/** `sampled`: the policy lets parts of large tables take turns. Otherwise reading stopped before its end. */
+export interface UnreadBlocks {
+  readonly blocks: number;
+  /** Estimated from those that were read. */
+  readonly rows: number;
+  readonly sampled: boolean;
+  readonly why: string;
+}
+
+/** Count of a block that was not read: more rows than any page can hold. */
+export const UNREAD = 0xffff;
 
 /** Per heap block: how many old rows it holds and the digest over them. Index is the block number. */
 export interface BlockDigests {

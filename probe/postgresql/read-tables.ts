@@ -1,6 +1,7 @@
 import { QueryRefused } from '../errors.ts';
 import type { BlockDigests, NotExamined, TableFingerprint, TableKind } from './fingerprint.ts';
-import { displayName } from './fingerprint.ts';
+import { UNREAD, type UnreadBlocks, displayName } from './fingerprint.ts';
+import type { LoadGuard } from './load-guard.ts';
 import { NO_AGES, agesOf } from './ages.ts';
 import {
   BLOCKS_PER_CHUNK,
@@ -29,6 +30,7 @@ export interface ReadTablesRequest {
   readonly serverVersion: number;
   /** Told after every chunk. */
   readonly onProgress: (detail: string) => void;
+  readonly guard: LoadGuard;
 }
 
 interface Work {
@@ -38,6 +40,9 @@ interface Work {
   readonly blocks: BlockDigests;
   rows: number;
   refused: QueryRefused | null;
+  unreadBlocks: number;
+  /** Null while nothing was left out but what has its turn another night. */
+  stopped: string | null;
 }
 
 interface Chunk {
@@ -79,7 +84,16 @@ export async function readTables(
 
 function workOn(relation: Relation, sizeBlocks: number, { seed, serverVersion }: ReadTablesRequest): Work {
   const sql = chunkSql(relation, seed, serverVersion);
-  return { relation, sizeBlocks, sql, blocks: blankDigests(sizeBlocks), rows: 0, refused: null };
+  return {
+    relation,
+    sizeBlocks,
+    sql,
+    blocks: blankDigests(sizeBlocks),
+    rows: 0,
+    refused: null,
+    unreadBlocks: 0,
+    stopped: null,
+  };
 }
 
 async function readAll(
@@ -88,31 +102,55 @@ async function readAll(
   request: ReadTablesRequest,
 ): Promise<void> {
   // Largest first, so that both sessions end at about the same time.
-  const chunks = [...works].sort((a, b) => b.sizeBlocks - a.sizeBlocks).flatMap(chunksOf);
+  const { guard } = request;
+  const chunks = [...works]
+    .sort((a, b) => b.sizeBlocks - a.sizeBlocks)
+    .flatMap((work) => chunksOf(work, guard));
   const total = works.reduce((sum, { sizeBlocks }) => sum + sizeBlocks, 0);
   let next = 0;
   let read = 0;
   const drain = async (session: Session) => {
     const ages = { young: await agesOf(session, request.window), late: NO_AGES };
+    if (guard.statementTimeoutMs !== null)
+      await session.run('limit each question', `SET statement_timeout = ${guard.statementTimeoutMs}`);
     for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
+      if (guard.stopped !== null) {
+        leaveOut(chunk, guard.stopped);
+        continue;
+      }
+      const rowsBefore = chunk.work.rows;
       await readInto(session, chunk, ages, request.database);
+      await guard.pace(Math.max(0, chunk.work.rows - rowsBefore));
       read += chunk.to - chunk.from;
       const { schema, name } = chunk.work.relation;
       request.onProgress(`${displayName(request.database, schema, name)}: ${read} of ${total} blocks read`);
     }
   };
-  if (total < BLOCKS_WORTH_A_SECOND_SESSION) return drain(snapshot.lead);
-  const second = await snapshot.join();
-  await Promise.all([drain(snapshot.lead), drain(second)]);
+  const sessions = [snapshot.lead];
+  if (total >= BLOCKS_WORTH_A_SECOND_SESSION)
+    while (sessions.length < guard.workers) sessions.push(await snapshot.join());
+  await Promise.all(sessions.map(drain));
 }
 
-function chunksOf(work: Work): Chunk[] {
-  const count = Math.ceil(work.sizeBlocks / BLOCKS_PER_CHUNK);
-  return Array.from({ length: count }, (_, n) => ({
-    work,
-    from: n * BLOCKS_PER_CHUNK,
-    to: Math.min(work.sizeBlocks, (n + 1) * BLOCKS_PER_CHUNK),
-  }));
+/** What has its turn tonight, cut into questions. What has not is marked as unread. */
+function chunksOf(work: Work, guard: LoadGuard): Chunk[] {
+  const parts = Math.ceil(work.sizeBlocks / BLOCKS_PER_CHUNK);
+  const step = guard.blocksAtOnce(BLOCKS_PER_CHUNK);
+  const chunks: Chunk[] = [];
+  for (let part = 0; part < parts; part += 1) {
+    const [first, end] = [part * BLOCKS_PER_CHUNK, Math.min(work.sizeBlocks, (part + 1) * BLOCKS_PER_CHUNK)];
+    if (!guard.hasTurn(work.relation.oid, part, parts)) leaveOut({ work, from: first, to: end }, null);
+    else
+      for (let from = first; from < end; from += step)
+        chunks.push({ work, from, to: Math.min(end, from + step) });
+  }
+  return chunks;
+}
+
+function leaveOut({ work, from, to }: Chunk, why: string | null): void {
+  work.blocks.counts.fill(UNREAD, from, to);
+  work.unreadBlocks += to - from;
+  work.stopped ??= why;
 }
 
 /**
@@ -158,7 +196,7 @@ export function isTable(kind: Relation['kind']): kind is TableKind {
 }
 
 function tableOf(
-  { relation, sizeBlocks, blocks, rows }: Work,
+  { relation, sizeBlocks, blocks, rows, unreadBlocks, stopped }: Work,
   rewrittenWhileRead: boolean,
 ): TableFingerprint {
   if (!isTable(relation.kind))
@@ -176,6 +214,24 @@ function tableOf(
     vacuums,
     rows,
     blocks,
+    ...(unreadBlocks === 0 ? {} : { unread: unreadOf(relation, sizeBlocks, rows, unreadBlocks, stopped) }),
+  };
+}
+
+function unreadOf(
+  { estimatedRows }: Relation,
+  sizeBlocks: number,
+  rows: number,
+  blocks: number,
+  stopped: string | null,
+): UnreadBlocks {
+  const read = sizeBlocks - blocks;
+  const perBlock = read > 0 ? rows / read : (estimatedRows ?? 0) / Math.max(1, sizeBlocks);
+  return {
+    blocks,
+    rows: Math.round(perBlock * blocks),
+    sampled: stopped === null,
+    why: stopped ?? 'the policy lets parts of large tables take turns',
   };
 }
 

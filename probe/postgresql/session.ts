@@ -32,6 +32,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   client_min_messages: 'warning',
 };
 
+const AS_TEXT: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value };
+
 /** One connection. Errors are ours: no text of the server ever leaves, because its details quote rows. */
 export class Session {
   readonly database: string;
@@ -105,6 +107,29 @@ export class Session {
     const [first] = rows;
     if (first === undefined || rows.length > 1) throw new QueryRefused('P0003', `${doing}: one row expected`);
     return first;
+  }
+
+  /**
+   * Runs one statement that somebody else wrote: never several, and no more than `most` rows come back, as texts in the order of the columns.
+   */
+  async foreign(doing: string, sql: string, most: number): Promise<(string | null)[][]> {
+    this.#signal.throwIfAborted();
+    if (this.#lost !== null) throw this.#unreachable(this.#lost);
+    try {
+      // `queryMode` and `rows` are options of pg that its types do not list.
+      const config = {
+        text: sql,
+        rowMode: 'array',
+        rows: most,
+        queryMode: 'extended',
+        types: AS_TEXT,
+      } as const;
+      const { rows } = await this.#client.query<(string | null)[]>(config);
+      return rows;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw this.#translate(error, doing);
+    }
   }
 
   async run(doing: string, sql: string): Promise<void> {

@@ -4,13 +4,16 @@ import { keepAlive } from '../keep-alive.ts';
 import { readCatalogue } from './catalogue.ts';
 import { CLUSTER_SOURCES, DATABASE_SOURCES } from './catalogue-sources.ts';
 import { type DatabaseFingerprint, type Fingerprint, type NotExamined, displayName } from './fingerprint.ts';
+import { type CommitLog, readCommitLog } from './commit-log.ts';
 import { readIndexes } from './indexes.ts';
 import { type Relation, listRelations } from './inventory.ts';
+import { LoadGuard } from './load-guard.ts';
 import { isTable, readTables } from './read-tables.ts';
 import { readSequences } from './sequences.ts';
 import { identify, listDatabases, openFirst } from './server.ts';
 import type { Session } from './session.ts';
 import { type Snapshot, openSnapshot } from './snapshot.ts';
+import { summarise } from './summary.ts';
 import { waitForPendingCommits } from './pending-commits.ts';
 import { windowBetween } from './window.ts';
 
@@ -26,6 +29,7 @@ export async function takeFingerprint(
   const startedAt = hooks.now();
   return keepAlive(hooks, 'looking at the server', async (say) => {
     const first = await openFirst(target, hooks.signal);
+    const guard = await LoadGuard.open(target, request.load, hooks);
     try {
       const server = await identify(first);
       const before = checkedBefore(request, server.systemIdentifier);
@@ -38,7 +42,13 @@ export async function takeFingerprint(
       for (const name of open) {
         const known = before?.databases.find((database) => database.name === name);
         const taken = await unlessDropped(first, name, () =>
-          takeDatabase(target, name, { ...request, known, serverVersion: server.versionNumber }, hooks, say),
+          takeDatabase(
+            target,
+            name,
+            { ...request, known, serverVersion: server.versionNumber, guard },
+            hooks,
+            say,
+          ),
         );
         if (taken !== null) databases.push(taken);
       }
@@ -52,11 +62,27 @@ export async function takeFingerprint(
         cluster,
         databases,
         notExamined,
+        ...(before === undefined ? {} : { commitLog: await commitLogBefore(first, before) }),
       };
     } finally {
+      await guard.close();
       await first.close();
     }
   });
+}
+
+/** The outcomes of what was over in every database when the first pass looked. */
+async function commitLogBefore(
+  session: Session,
+  { seed, databases }: Fingerprint,
+): Promise<CommitLog | null> {
+  const [first, ...others] = databases.map(({ snapshot }) => BigInt(snapshot.xmin));
+  if (first === undefined) return null;
+  return readCommitLog(
+    session,
+    seed,
+    others.reduce((least, xmin) => (xmin < least ? xmin : least), first),
+  );
 }
 
 interface DatabaseRequest {
@@ -64,6 +90,7 @@ interface DatabaseRequest {
   readonly serverVersion: number;
   /** The same database in the first pass. */
   readonly known: DatabaseFingerprint | undefined;
+  readonly guard: LoadGuard;
 }
 
 async function takeDatabase(
@@ -98,6 +125,7 @@ async function takeDatabase(
       indexes: await readIndexes(lead),
       notExamined: [...notExamined, ...sequences.notExamined],
       notes: notesOn(database, relations),
+      ...(request.known === undefined ? {} : { summaries: await summarise(lead, relations, say) }),
     };
   } finally {
     await snapshot.close();

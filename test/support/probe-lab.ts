@@ -1,6 +1,8 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import {
   type PostgresHost,
@@ -12,7 +14,11 @@ import {
 import type { CheckContext, ProbeHooks, ProbeTarget } from '../../probe/engine.ts';
 import type { Fingerprint } from '../../probe/postgresql/fingerprint.ts';
 import { postgresql } from '../../probe/postgresql/engine.ts';
-import { CHECK_IDS, type CheckId, type CheckResult } from '../../domain/verdict.ts';
+import { STANDARD_CHECKS, type CheckId, type CheckResult } from '../../domain/verdict.ts';
+
+const run = promisify(execFile);
+/** Copies share their blocks with the origin where `cp` and the file system can. */
+const CLONING = process.platform === 'linux' ? ['--reflink=auto'] : [];
 
 export const SEED = 'a seed for tests';
 const PASSWORD = 'only-for-tests';
@@ -27,7 +33,7 @@ export function hooks(signal: AbortSignal = new AbortController().signal): Probe
 export class ProbeLab {
   readonly #folder: string;
   readonly #host: PostgresHost;
-  readonly #servers: PostgresServer[] = [];
+  readonly #servers = new Set<PostgresServer>();
   #next = 0;
 
   private constructor(folder: string, host: PostgresHost) {
@@ -44,7 +50,7 @@ export class ProbeLab {
   /** A new, empty server with the role that the probe uses. */
   async source(settings: Readonly<Record<string, string | number | boolean>> = {}): Promise<PostgresServer> {
     const server = await PostgresServer.create(this.#host, this.#path('source'), this.#config(settings));
-    this.#servers.push(server);
+    this.#servers.add(server);
     await server.start();
     await server.admin(`CREATE ROLE ${PROBER} LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
     return server;
@@ -63,7 +69,7 @@ export class ProbeLab {
     settings: Readonly<Record<string, string | number | boolean>> = {},
   ): Promise<PostgresServer> {
     const server = await restoreSnapshot(this.#host, snapshot, this.#path('copy'), this.#config(settings));
-    this.#servers.push(server);
+    this.#servers.add(server);
     return server;
   }
 
@@ -72,6 +78,16 @@ export class ProbeLab {
     const server = await this.restore(snapshot);
     await server.start();
     await server.stop('fast');
+    return server;
+  }
+
+  /** Another server with the files of a stopped one; blocks are shared where the file system can. */
+  async duplicate(stopped: PostgresServer): Promise<PostgresServer> {
+    const dir = this.#path('copy');
+    await mkdir(dir, { mode: 0o711 });
+    await run('cp', [...CLONING, '-a', stopped.dataDir, join(dir, 'data')]);
+    const server = await PostgresServer.configure(this.#host, dir, this.#config({}));
+    this.#servers.add(server);
     return server;
   }
 
@@ -94,7 +110,7 @@ export class ProbeLab {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.stop('immediate')));
+    await Promise.all([...this.#servers].map((server) => server.stop('immediate')));
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
@@ -102,6 +118,12 @@ export class ProbeLab {
   async discard(server: PostgresServer): Promise<void> {
     await server.stop('immediate');
     await rm(server.dir, { recursive: true, force: true });
+    this.#servers.delete(server);
+  }
+
+  /** Removes a snapshot that nobody will restore any more. */
+  async forget(snapshot: string): Promise<void> {
+    await rm(snapshot, { recursive: true, force: true });
   }
 
   #path(what: string): string {
@@ -144,7 +166,7 @@ export async function sql(
 
 export async function runChecks(
   context: CheckContext,
-  ids: readonly CheckId[] = CHECK_IDS,
+  ids: readonly CheckId[] = STANDARD_CHECKS,
 ): Promise<Record<CheckId, CheckResult>> {
   const results: Partial<Record<CheckId, CheckResult>> = {};
   for (const id of ids) results[id] = await postgresql.check(id, context, hooks());

@@ -113,7 +113,7 @@ test.each<[mistake: string, text: string, says: string]>([
   [
     'an unknown key in a list',
     altered('    kind: rds', '    colour: blue\n    kind: rds'),
-    '47:5 resources[0].colour: there is no such key; allowed is one of the keys name, kind, arn, credentials, tier, owner, freshness, checks',
+    '47:5 resources[0].colour: there is no such key; allowed is one of the keys name, kind, arn, credentials, tier, owner, freshness, checks, assertions, applicationChecks, load',
   ],
   [
     'a list where a map belongs',

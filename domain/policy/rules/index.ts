@@ -5,6 +5,7 @@ import { durationsAreSensible } from './durations.ts';
 import { ledgerOutlivesPoints } from './ledger.ts';
 import { peopleAreNamedOnce } from './people.ts';
 import { promisesCanBeKept } from './promises.ts';
+import { questionsCanBeDecided } from './questions.ts';
 import { dataStaysWhereItMay } from './residency.ts';
 import { resourcesAreWhereTheySay } from './resources.ts';
 import type { Rule } from './rule.ts';
@@ -19,6 +20,7 @@ export const RULES: readonly Rule[] = [
   drillIsApart,
   ledgerOutlivesPoints,
   resourcesAreWhereTheySay,
+  questionsCanBeDecided,
   dataStaysWhereItMay,
   peopleAreNamedOnce,
   promisesCanBeKept,

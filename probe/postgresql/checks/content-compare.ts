@@ -1,4 +1,4 @@
-import type { BlockDigests, TableFingerprint } from '../fingerprint.ts';
+import { type BlockDigests, type TableFingerprint, UNREAD } from '../fingerprint.ts';
 
 /** What the copy of one table turned out to hold. `unreadable` are blocks that the server itself refuses. */
 export interface CopiedTable {
@@ -17,6 +17,8 @@ export interface TableComparison {
   readonly provenRows: number;
   readonly quietBlocks: number;
   readonly movedBlocks: number;
+  /** Old rows in blocks that only one of the passes has read. */
+  readonly unreadRows: number;
   /** Blocks that cannot be the source's. */
   readonly wrongBlocks: readonly number[];
   /** Rows that are missing, or there and wrong, as far as counts tell; at least one per wrong block. */
@@ -42,6 +44,7 @@ export function compareBlocks(
   const unreadable = new Set(copy.unreadable);
   const length = Math.max(before.sizeBlocks, after.sizeBlocks, copy.sizeBlocks);
   const wrongBlocks: number[] = [];
+  let unreadRows = 0;
   let [provenRows, quietBlocks, movedBlocks, missingRows, extraRows, changedBlocks] = [0, 0, 0, 0, 0, 0];
   const wrong = (block: number, fewer: number, more: number) => {
     wrongBlocks.push(block);
@@ -51,6 +54,10 @@ export function compareBlocks(
   };
   for (let block = 0; block < length && !rewritten; block += 1) {
     const [first, last, here] = [at(before.blocks, block), at(after.blocks, block), at(copy.blocks, block)];
+    if (first.count === UNREAD || last.count === UNREAD) {
+      unreadRows += last.count === UNREAD ? 0 : last.count;
+      continue;
+    }
     const quiet = first.count === last.count && first.digest === last.digest;
     if (quiet) quietBlocks += 1;
     else movedBlocks += 1;
@@ -70,10 +77,12 @@ export function compareBlocks(
     // Rows were moved to other places in between: all that holds is that old rows only become fewer.
     movedBlocks = length;
     const [first, last, here] = [sum(before.blocks), sum(after.blocks), sum(copy.blocks)];
-    if (!overtaken && here < last) missingRows = last - here;
-    if (!overtaken && here > first) extraRows = here - first;
+    const unknown = overtaken || before.unread !== undefined || after.unread !== undefined;
+    if (!unknown && here < last) missingRows = last - here;
+    if (!unknown && here > first) extraRows = here - first;
   }
   return {
+    unreadRows,
     provenRows,
     quietBlocks,
     movedBlocks,

@@ -64,7 +64,13 @@ function unreachable(
   const tables = after.tables.filter(({ kind }) => kind !== 'catalogue');
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   const missing = error.sqlState === '3D000';
-  const nothing = { tablesCompared: 0, tables: tables.length, quietBlocks: 0, movedBlocks: 0 };
+  const nothing = {
+    tablesCompared: 0,
+    tables: tables.length,
+    sampledRows: 0,
+    quietBlocks: 0,
+    movedBlocks: 0,
+  };
   const coverage = { provenRows: 0, boundedRows: 0, notExaminedRows: rows };
   if (missing && before === undefined) {
     const line = `database ${after.name}: it was created while the backup was made`;

@@ -1,5 +1,10 @@
 import type { Coverage, Finding } from '../../../domain/verdict.ts';
-import { type DatabaseFingerprint, type TableFingerprint, displayName } from '../fingerprint.ts';
+import {
+  type DatabaseFingerprint,
+  type TableFingerprint,
+  type UnreadBlocks,
+  displayName,
+} from '../fingerprint.ts';
 import type { Relation } from '../inventory.ts';
 import type { XidWindow } from '../window.ts';
 import { doubt, failure } from './check.ts';
@@ -13,6 +18,8 @@ export interface DatabaseComparison {
   readonly coverage: Coverage;
   readonly tablesCompared: number;
   readonly tables: number;
+  /** Of the rows not examined, those that the policy leaves to another night. */
+  readonly sampledRows: number;
   readonly quietBlocks: number;
   readonly movedBlocks: number;
   readonly notTested: readonly string[];
@@ -33,6 +40,8 @@ export class Tally {
   #expected = 0;
   #quiet = 0;
   #moved = 0;
+  /** Of the rows not examined, those that have their turn another night. */
+  #sampled = 0;
 
   constructor(after: DatabaseFingerprint, before: DatabaseFingerprint | undefined, own: XidWindow | null) {
     this.#after = after;
@@ -113,7 +122,28 @@ export class Tally {
     this.#quiet += compared.quietBlocks;
     this.#moved += compared.movedBlocks;
     this.#proven += Math.min(compared.provenRows, after.rows);
-    this.#bounded += Math.max(0, after.rows - compared.provenRows);
+    this.#bounded += Math.max(0, after.rows - compared.provenRows - compared.unreadRows);
+    this.#leftOut(what, before.unread, after.unread, compared.unreadRows);
+  }
+
+  /** Blocks that a pass did not read are named, and counted as not examined whatever the reason. */
+  #leftOut(
+    what: string,
+    before: UnreadBlocks | undefined,
+    after: UnreadBlocks | undefined,
+    unreadRows: number,
+  ): void {
+    const unread = [after, before].find((one) => one?.sampled === false) ?? after ?? before;
+    if (unread === undefined) return;
+    const rows = unreadRows + (after?.rows ?? 0);
+    this.#notExamined += rows;
+    if (unread.sampled) {
+      this.#sampled += rows;
+      this.#notTested.push(`about ${counted(rows, 'row')} of ${what}: ${unread.why}`);
+    } else
+      this.#findings.push(
+        doubt('not-examined', `about ${counted(rows, 'row')} were not read: ${unread.why}`, what),
+      );
   }
 
   result(gaps: readonly string[]): DatabaseComparison {
@@ -122,6 +152,7 @@ export class Tally {
       coverage: { provenRows: this.#proven, boundedRows: this.#bounded, notExaminedRows: this.#notExamined },
       tablesCompared: this.#compared,
       tables: this.#expected + this.#after.notExamined.length,
+      sampledRows: this.#sampled,
       quietBlocks: this.#quiet,
       movedBlocks: this.#moved,
       notTested: [...this.#notTested, ...gaps],

@@ -2,6 +2,7 @@ import type { Finding } from '../../../domain/verdict.ts';
 import { identify, openFirst } from '../server.ts';
 import { sizeOf } from '../fingerprint.ts';
 import { type Check, doubt, failure } from './check.ts';
+import { compareCommits } from './content-commits.ts';
 import { compareDatabase } from './content-database.ts';
 import type { DatabaseComparison } from './content-tally.ts';
 import { grouped } from './ranges.ts';
@@ -14,7 +15,9 @@ export const content: Check = {
   async run(context, hooks) {
     const { target, before, after } = context;
     const first = await openFirst(target, hooks.signal);
-    const copy = await identify(first).finally(() => first.close());
+    const [copy, commits] = await identify(first)
+      .then(async (server) => [server, await compareCommits(first, after.seed, after.commitLog)] as const)
+      .finally(() => first.close());
     const findings: Finding[] = after.notExamined.map(({ what, reason }) =>
       doubt('not-examined', `at the source: ${reason}`, what),
     );
@@ -40,7 +43,7 @@ export const content: Check = {
     const parts: DatabaseComparison[] = [];
     for (const database of after.databases)
       parts.push(await compareDatabase(database, context, sinceRecovery, hooks));
-    findings.push(...goneDatabases(context), ...parts.flatMap((part) => part.findings));
+    findings.push(...commits.findings, ...goneDatabases(context), ...parts.flatMap((part) => part.findings));
     const sum = (of: (part: DatabaseComparison) => number) => parts.reduce((n, part) => n + of(part), 0);
     const coverage = {
       provenRows: sum((part) => part.coverage.provenRows),
@@ -57,16 +60,18 @@ export const content: Check = {
         {
           unit: 'rows',
           examined: looked,
-          total: looked + coverage.notExaminedRows,
+          // What has its turn another night is told as not examined, and not asked for tonight.
+          total: looked + coverage.notExaminedRows - sum((part) => part.sampledRows),
           ...(knownEmpty ? { knownEmpty } : {}),
         },
         { unit: 'tables', examined: sum((part) => part.tablesCompared), total: sum((part) => part.tables) },
       ],
-      notTested: parts.flatMap((part) => part.notTested),
+      notTested: [...commits.notTested, ...parts.flatMap((part) => part.notTested)],
       measured: {
         quietBlocks: sum((part) => part.quietBlocks),
         movedBlocks: sum((part) => part.movedBlocks),
         sourceRows: expected.rows,
+        transactions: Math.max(0, commits.proven),
       },
     };
   },

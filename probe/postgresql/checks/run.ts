@@ -7,6 +7,8 @@ import { type Check, resultOf } from './check.ts';
 import { content } from './content.ts';
 import { freshness } from './freshness.ts';
 import { pages } from './pages.ts';
+import { semantics } from './semantics.ts';
+import { anomaly } from './anomaly.ts';
 import { schema } from './schema.ts';
 import { structure } from './structure.ts';
 
@@ -17,6 +19,8 @@ export const CHECKS: Readonly<Record<CheckId, Check>> = {
   schema,
   content,
   freshness,
+  semantics,
+  anomaly,
 };
 
 /**

@@ -33,13 +33,57 @@ export async function truncateBlocks(server: PostgresServer, path: string, block
   }
 }
 
+/** One item of a heap or index page that is in use; `number` counts from 1, as in a `ctid`. */
+export interface Item {
+  readonly number: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+const NORMAL = 1;
+
+export function itemsOf(page: Buffer): Item[] {
+  const count = Math.max(0, page.readUInt16LE(12) - 24) / 4;
+  const items: Item[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const pointer = page.readUInt32LE(24 + (number - 1) * 4);
+    const [offset, flags, length] = [pointer & 0x7fff, (pointer >>> 15) & 3, pointer >>> 17];
+    if (flags === NORMAL && length > 0) items.push({ number, offset, length });
+  }
+  return items;
+}
+
+/** Takes an item's pointer away, so that nothing leads to it any more. */
+export function forgetItem(page: Buffer, { number }: Item): void {
+  page.writeUInt32LE(0, 24 + (number - 1) * 4);
+}
+
 /** Flips one bit in the last byte of the n-th item of a page: in a heap that is user data, not a tuple's header. */
-export function flipInItem(page: Buffer, item: number): void {
-  const pointer = page.readUInt32LE(24 + item * 4);
-  const [offset, length] = [pointer & 0x7fff, pointer >>> 17];
-  if (length < 32) throw new Error(`item ${item} holds no row`);
-  const at = offset + length - 1;
+export function flipInItem(page: Buffer, index: number): void {
+  const item = itemsOf(page)[index];
+  if (item === undefined || item.length < 32) throw new Error(`item ${index} holds no row`);
+  const at = item.offset + item.length - 1;
   page[at] = (page[at] ?? 0) ^ 1;
+}
+
+/** Places inside an item where text lies: letters and digits in a row, of which no byte is padding. */
+export function textIn(page: Buffer, { offset, length }: Item, from: number): number[] {
+  const plain = (at: number) => /[A-Za-z0-9]/.test(String.fromCharCode(page[at] ?? 0));
+  const places: number[] = [];
+  for (let at = offset + from; at + 3 < offset + length; at += 1)
+    if (plain(at) && plain(at + 1) && plain(at + 2) && plain(at + 3)) places.push(at + 1);
+  return places;
+}
+
+export async function readPage(server: PostgresServer, path: string, block: number): Promise<Buffer> {
+  const file = await open(join(server.dataDir, path), 'r');
+  try {
+    const page = Buffer.alloc(PAGE_BYTES);
+    await file.read(page, 0, PAGE_BYTES, block * PAGE_BYTES);
+    return page;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Writes the checksum that PostgreSQL would: what no checksum can find any more. */

@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export interface LabOptions {
+  readonly what: 'damage' | 'healthy';
+  readonly count: number;
+  readonly seed: string;
+  readonly json: string | null;
+  readonly atOnce: number;
+  /** Only kinds of damage whose name holds this. */
+  readonly only: string;
+}
+
+export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS]
+npm run lab -- healthy [--count N] [--seed S] [--json FILE]
+
+damage   restores N copies of a busy source, does one seeded damage to each, and asks every check: none may pass
+healthy  restores N copies of a source under nasty write load, and asks every check: none may fail
+`;
+
+/** @throws Error in words when the command line makes no sense. */
+export function labOptions(args: readonly string[]): LabOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      count: { type: 'string', default: '100' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'string' },
+      'at-once': { type: 'string', default: String(availableParallelism()) },
+      only: { type: 'string', default: '' },
+    },
+  });
+  const [what, ...more] = positionals;
+  if ((what !== 'damage' && what !== 'healthy') || more.length > 0)
+    throw new Error(`Say damage or healthy, not "${positionals.join(' ')}".`);
+  return {
+    what,
+    count: whole(values.count, '--count'),
+    seed: values.seed,
+    json: values.json ?? null,
+    atOnce: whole(values['at-once'], '--at-once'),
+    only: values.only,
+  };
+}
+
+function whole(text: string, option: string): number {
+  const n = Number(text);
+  if (Number.isInteger(n) && n > 0) return n;
+  throw new Error(`${option} must be a whole number above 0, not "${text}".`);
+}
