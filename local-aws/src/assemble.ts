@@ -104,7 +104,13 @@ export function assemble(
   const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), table('kms/grants'), clock);
   const keys = createKeyAccess(ring, authorizer.decide);
   const secretStore = createSecretStore(table('secretsmanager/secrets'), clock);
-  const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'));
+  const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'), {
+    tables: table('ec2/route-tables'),
+    internetGateways: table('ec2/internet-gateways'),
+    natGateways: table('ec2/nat-gateways'),
+    peerings: table('ec2/peerings'),
+    endpoints: table('ec2/endpoints'),
+  });
   clock.onTick('kms key deletion', () => ring.sweep(), 5000);
   clock.onTick('secret deletion', () => secretStore.sweep(), 5000);
 

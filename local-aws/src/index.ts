@@ -8,6 +8,8 @@ import type { AccessKey, AccountSpec } from './auth/key-store.ts';
 import type { PaceSettings } from './clock/pace.ts';
 import { backupHook } from './faults/backup-hook.ts';
 import { cloudTrailService } from './cloudtrail/service.ts';
+import { cloudWatchService } from './cloudwatch/service.ts';
+import { databaseInterfaces } from './ec2/database-interfaces.ts';
 import { ec2Service } from './ec2/service.ts';
 import { iamService } from './iam/service.ts';
 import { kmsService } from './kms/service.ts';
@@ -20,6 +22,7 @@ import { createAwsServer, listenOnLoopback } from './server.ts';
 import { snsService } from './sns/service.ts';
 import { openStateFolder, STATUS_FILE } from './state-folder.ts';
 import { stsService } from './sts/service.ts';
+import { taggingService } from './tagging/service.ts';
 import type { Service } from './wire/handlers.ts';
 
 export interface LocalAwsOptions {
@@ -129,19 +132,21 @@ async function createServices(
   const rds = await createRds(platform, { binDir, storage: s3 });
   const sns = await snsService(platform);
   const hook = backupHook(platform.faults);
+  networks.addInterfaces(() => databaseInterfaces(rds.context));
   const services = [
     stsService({ ...iam, keys: keyStore, events, limit: sessionLimit }),
     iamService(iam),
     kmsService({ ring, clock, authorizer }),
     secretsService({ store: secretStore, keys, clock, authorize }),
-    ec2Service({ networks, authorize }),
+    ec2Service({ networks, authorize, clock }),
     cloudTrailService({ trail, authorize }),
     sns,
+    cloudWatchService(platform),
     s3,
     rds.service,
     await createBackup(platform, { rds, s3, hook, publish: throughSns(sns) }),
   ];
-  return { services, caBundle: rds.caBundle };
+  return { services: [...services, taggingService(platform, services)], caBundle: rds.caBundle };
 }
 
 function coverage({ handlers }: Service, inModel: number): Coverage {

@@ -158,6 +158,17 @@ export interface VpcFacts extends Place {
   readonly isDefault: boolean;
 }
 
+/** A network interface that a service has put into a subnet. */
+export interface InterfaceFacts extends Place {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly subnetId: string;
+  /** As EC2 knows it, e.g. 10.10.1.4. */
+  readonly privateIp: string;
+  readonly groupIds: readonly string[];
+  readonly description: string;
+}
+
 export interface NetworkAccess {
   vpc(id: string): VpcFacts | undefined;
   subnet(id: string): SubnetFacts | undefined;
@@ -169,6 +180,8 @@ export interface NetworkAccess {
   onSecurityGroupChanged(listener: (securityGroupId: string) => void): void;
   /** Something that keeps a group, subnet or VPC from being deleted; the text is for the DependencyViolation. */
   addDependency(inUse: (id: string) => string | undefined): void;
+  /** Says which network interfaces a service has, for DescribeNetworkInterfaces. */
+  addInterfaces(list: () => readonly InterfaceFacts[]): void;
 }
 
 export interface RoleAccess {

@@ -105,13 +105,7 @@ test('the history is bounded in memory and on disk, and what changed something s
   const folder = mkdtempSync(join(tmpdir(), 'trail-'));
   try {
     const journal = openJournal<TrailEntry>(join(folder, 'history.journal'), { durable: false });
-    const clock = { now: () => new Date(), real: () => new Date(), offsetMs: 0 };
-    const small = createTrail(
-      journal,
-      { ...clock, advance: () => Promise.resolve(), onTick: () => undefined },
-      expect,
-      10,
-    );
+    const small = createTrail(journal, { now: () => new Date() }, expect, 10);
     const call = (operation: string) => ({
       ...{ accountId: PRODUCTION, region: 'r', principalArn: 'p', requestId: 'q', sourceIp: 'i' },
       ...{ service: 'kms', operation },

@@ -50,7 +50,7 @@ const DAY_MS = 86_400_000;
  */
 export function createTrail(
   journal: Journal<TrailEntry>,
-  clock: Clock,
+  clock: Pick<Clock, 'now'>,
   onError: (err: unknown) => void,
   keep = KEEP,
 ): Trail {
@@ -86,7 +86,7 @@ export function createTrail(
   };
 }
 
-function bounded(entries: TrailEntry[], clock: Clock, keep: number): TrailEntry[] {
+function bounded(entries: TrailEntry[], clock: Pick<Clock, 'now'>, keep: number): TrailEntry[] {
   const since = new Date(clock.now().getTime() - KEEP_DAYS * DAY_MS).toISOString();
   const recent = entries.filter(({ at }) => at >= since);
   let excess = recent.length - keep;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type {
   IngressRule,
+  InterfaceFacts,
   NetworkAccess,
   Place,
   SecurityGroupFacts,
@@ -10,6 +11,7 @@ import type {
 } from '../platform.ts';
 import { awsError } from '../wire/errors.ts';
 import { overlap, parseBlock } from './blocks.ts';
+import { createTopology, effectiveBlocks, type Topology, type TopologyTables } from './topology.ts';
 
 export interface Tag {
   readonly Key: string;
@@ -42,7 +44,15 @@ export interface GroupRecord extends Place {
   readonly description: string;
   readonly vpcId: string;
   readonly permissions: readonly Permission[];
+  /** What may go out; absent: everything, as every new group has it. */
+  readonly egress?: readonly Permission[];
   readonly tags: readonly Tag[];
+}
+
+export function egressOf({ id, egress }: GroupRecord): readonly Permission[] {
+  const everything = { protocol: '-1', fromPort: 0, toPort: 65_535, cidr: '0.0.0.0/0' };
+  const ruleId = id.replace('sg-', 'sgr-');
+  return egress ?? [{ ...everything, ruleId, peerGroupId: undefined, description: undefined }];
 }
 
 /** VPCs, subnets and groups of all accounts; ids are unique everywhere. */
@@ -50,6 +60,12 @@ export interface Networks extends NetworkAccess {
   readonly vpcs: Table<VpcRecord>;
   readonly subnetTable: Table<SubnetRecord>;
   readonly groups: Table<GroupRecord>;
+  readonly topology: Topology;
+  vpcRecord(id: string): VpcRecord | undefined;
+  /** Network interfaces of databases. */
+  interfaces(): readonly InterfaceFacts[];
+  /** To be called when routes or peerings have changed: what groups let in may have, too. */
+  announce(): void;
   createVpc(where: Place, cidr: string, tags: readonly Tag[], isDefault?: boolean): Promise<VpcRecord>;
   putGroup(group: GroupRecord): Promise<void>;
   /** What keeps `id` from being deleted, or undefined. */
@@ -64,7 +80,10 @@ export function createNetworks(
   vpcs: Table<VpcRecord>,
   subnetTable: Table<SubnetRecord>,
   groups: Table<GroupRecord>,
+  stored: TopologyTables,
 ): Networks {
+  const topology = createTopology(stored);
+  const providers: (() => readonly InterfaceFacts[])[] = [];
   const listeners: ((id: string) => void)[] = [];
   const dependencies: ((id: string) => string | undefined)[] = [];
   const makingDefault = new Map<string, ReturnType<NetworkAccess['defaultVpc']>>();
@@ -73,6 +92,13 @@ export function createNetworks(
     vpcs,
     subnetTable,
     groups,
+    topology,
+    vpcRecord: (id) => vpcs.get(id),
+    interfaces: () => providers.flatMap((list) => list()),
+    addInterfaces: (list) => void providers.push(list),
+    announce() {
+      for (const id of groups.keys()) for (const listener of listeners) listener(id);
+    },
     vpc: (id) => vpcs.get(id),
     subnet: (id) => subnetTable.get(id),
     subnets: (ids) => ids.map((id) => subnetTable.get(id)).filter((subnet) => subnet !== undefined),
@@ -86,7 +112,7 @@ export function createNetworks(
         region,
         name,
         vpcId,
-        ingress: group.permissions.map(resolveRule),
+        ingress: group.permissions.flatMap((permission) => resolveRule(group, permission)),
       } satisfies SecurityGroupFacts;
     },
     async createVpc(where, cidr, tags, isDefault = false) {
@@ -141,11 +167,15 @@ export function createNetworks(
     },
   };
 
-  function resolveRule({ protocol, fromPort, toPort, cidr, peerGroupId }: Permission): IngressRule {
+  /** A peer that is gone, or a VPC that is not joined with this one, lets nobody in. */
+  function resolveRule(group: GroupRecord, permission: Permission): IngressRule[] {
+    const { protocol, fromPort, toPort, peerGroupId } = permission;
     const peer = peerGroupId === undefined ? undefined : groups.get(peerGroupId);
-    const peerCidr = peer && vpcs.get(peer.vpcId)?.cidr;
-    // A peer that is gone admits nobody: 255.255.255.255/32 is no host's address.
-    return { protocol, fromPort, toPort, cidr: cidr ?? peerCidr ?? '255.255.255.255/32' };
+    const cidr = permission.cidr ?? (peer && vpcs.get(peer.vpcId)?.cidr);
+    const vpc = vpcs.get(group.vpcId);
+    if (cidr === undefined || !vpc) return [];
+    const blocks = effectiveBlocks(cidr, vpc, vpcs.values(), topology);
+    return blocks.map((block) => ({ protocol, fromPort, toPort, cidr: block }));
   }
 
   async function findOrMakeDefault(where: Place): ReturnType<NetworkAccess['defaultVpc']> {

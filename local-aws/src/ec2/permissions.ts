@@ -1,7 +1,7 @@
 import type { AuthorizeSecurityGroupIngressCommandInput, IpPermission } from '@aws-sdk/client-ec2';
 import { awsError, notImplemented } from '../wire/errors.ts';
 import { parseBlock } from './blocks.ts';
-import { newId, type GroupRecord, type Permission } from './networks.ts';
+import { newId, type Permission } from './networks.ts';
 
 type PermissionInput = Pick<
   AuthorizeSecurityGroupIngressCommandInput,
@@ -73,9 +73,9 @@ export function samePermission(a: Permission, b: Permission): boolean {
 }
 
 /** As DescribeSecurityGroups shows them: grouped by protocol and ports. */
-export function showPermissions(group: GroupRecord): IpPermission[] {
+export function showPermissions(permissions: readonly Permission[], accountId: string): IpPermission[] {
   const grouped = new Map<string, Permission[]>();
-  for (const permission of group.permissions) {
+  for (const permission of permissions) {
     const key = `${permission.protocol}/${permission.fromPort}/${permission.toPort}`;
     grouped.set(key, [...(grouped.get(key) ?? []), permission]);
   }
@@ -88,7 +88,7 @@ export function showPermissions(group: GroupRecord): IpPermission[] {
         cidr === undefined ? [] : [{ CidrIp: cidr, Description: description }],
       ),
       UserIdGroupPairs: same.flatMap(({ peerGroupId }) =>
-        peerGroupId === undefined ? [] : [{ GroupId: peerGroupId, UserId: group.accountId }],
+        peerGroupId === undefined ? [] : [{ GroupId: peerGroupId, UserId: accountId }],
       ),
       Ipv6Ranges: [],
       PrefixListIds: [],

@@ -5,6 +5,10 @@ export const END = '<!-- operations: end -->';
 
 const NAMES: Readonly<Record<string, string>> = {
   backup: 'AWS Backup',
+  cloudtrail: 'CloudTrail',
+  monitoring: 'CloudWatch',
+  sns: 'SNS',
+  tagging: 'Resource Groups Tagging',
   ec2: 'EC2',
   iam: 'IAM',
   kms: 'KMS',

@@ -14,6 +14,8 @@ export interface SecretRecord extends Place {
   /** Newest first: AWSCURRENT, then AWSPREVIOUS. */
   readonly versions: readonly SecretVersion[];
   readonly owningService: string | undefined;
+  /** JSON text; absent: none. */
+  readonly policy?: string | undefined;
 }
 
 export interface SecretVersion {

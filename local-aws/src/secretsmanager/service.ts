@@ -3,6 +3,8 @@ import type { Authorizer } from '../auth/authorize.ts';
 import { KeyNotUsable, type Clock, type KeyAccess } from '../platform.ts';
 import { notImplemented, refuseMembers } from '../wire/errors.ts';
 import { defineService, type Call, type Service } from '../wire/handlers.ts';
+import { pageBy } from '../paging.ts';
+import { checkPolicy, fits, randomPassword } from './inputs.ts';
 import { newVersion, type SecretRecord, type SecretStore, type SecretVersion } from './secrets.ts';
 
 export interface SecretsParts {
@@ -19,7 +21,14 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
     const secret = store.find(reference, call);
     const named = `arn:aws:secretsmanager:${call.region}:${call.accountId}:secret:${reference}`;
     const arn = secret?.arn ?? (reference.startsWith('arn:') ? reference : named);
-    authorize(call, action, arn, {}, { ownerAccountId: secret?.accountId ?? call.accountId });
+    const context = {
+      ...(secret ? { 'secretsmanager:SecretId': secret.arn } : {}),
+      ...Object.fromEntries((secret?.tags ?? []).map(({ Key, Value }) => [`aws:ResourceTag/${Key}`, Value])),
+    };
+    authorize(call, action, arn, context, {
+      ownerAccountId: secret?.accountId ?? call.accountId,
+      ...(secret?.policy === undefined ? {} : { resourcePolicy: secret.policy }),
+    });
     if (!secret)
       throw new SM.ResourceNotFoundException({
         message: "Secrets Manager can't find the specified secret.",
@@ -113,6 +122,8 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
             $metadata: {},
           });
         decryptable(secret, call);
+        const replay = repeated(secret, version);
+        if (replay) return replay;
         await store.put({
           ...secret,
           versions: [version, ...secret.versions].slice(0, 2),
@@ -130,24 +141,79 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
         };
       },
       async ListSecrets(input, call) {
+        refuseMembers('secretsmanager', 'ListSecrets', input, ['SortBy']);
         authorize(call, 'secretsmanager:ListSecrets', '*', {}, { ownerAccountId: call.accountId });
-        const unknown = (input.Filters ?? []).find(({ Key }) => Key !== 'name');
-        if (unknown)
-          throw notImplemented('secretsmanager', `ListSecrets with the filter ${unknown.Key ?? ''}`);
-        const prefixes = (input.Filters ?? []).flatMap(({ Values }) => Values ?? []);
+        const { Filters = [], MaxResults = 100, NextToken, SortOrder, IncludePlannedDeletion } = input;
+        if (MaxResults < 1 || MaxResults > 100)
+          throw new SM.InvalidParameterException({
+            message: 'MaxResults must be between 1 and 100.',
+            $metadata: {},
+          });
         const found = store
           .list(call)
-          .filter(
-            ({ name, deletedAt }) =>
-              prefixes.every((prefix) => name.startsWith(prefix)) &&
-              (deletedAt === undefined || input.IncludePlannedDeletion === true),
-          );
-        const start = input.NextToken === undefined ? 0 : Number(input.NextToken);
-        const end = start + (input.MaxResults ?? 100);
+          .filter((secret) => secret.deletedAt === undefined || IncludePlannedDeletion === true)
+          .filter((secret) => Filters.every((filter) => fits(secret, filter)));
+        const refuse = () =>
+          new SM.InvalidNextTokenException({ message: 'The NextToken is invalid.', $metadata: {} });
+        const byName = ({ name }: SecretRecord): string => name;
+        if (SortOrder === 'desc') throw notImplemented('secretsmanager', 'ListSecrets with SortOrder desc');
+        const page = pageBy(found, byName, { limit: MaxResults, token: NextToken, refuse });
         return {
-          SecretList: found.slice(start, end).map(listing),
-          ...(end < found.length ? { NextToken: String(end) } : {}),
+          SecretList: page.items.map(listing),
+          ...(page.next === undefined ? {} : { NextToken: page.next }),
         };
+      },
+      async ListSecretVersionIds(input, call) {
+        refuseMembers('secretsmanager', 'ListSecretVersionIds', input, ['NextToken', 'IncludeDeprecated']);
+        const secret = existing(input.SecretId, call, 'secretsmanager:ListSecretVersionIds');
+        const Versions = secret.versions.map((version) => ({
+          ...{ VersionId: version.id, VersionStages: stagesOf(secret, version) },
+          CreatedDate: new Date(version.createdAt),
+        }));
+        return { ARN: secret.arn, Name: secret.name, Versions };
+      },
+      async UpdateSecret(input, call) {
+        refuseMembers('secretsmanager', 'UpdateSecret', input, ['Type']);
+        const secret = alive(existing(input.SecretId, call, 'secretsmanager:UpdateSecret'));
+        const version = versionOf(input.SecretString, input.SecretBinary, input.ClientRequestToken);
+        if (input.KmsKeyId !== undefined) decryptable({ ...secret, kmsKeyId: input.KmsKeyId }, call);
+        const replay = version && repeated(secret, version);
+        await store.put({
+          ...secret,
+          ...(input.Description === undefined ? {} : { description: input.Description }),
+          ...(input.KmsKeyId === undefined ? {} : { kmsKeyId: input.KmsKeyId }),
+          ...(version && !replay ? { versions: [version, ...secret.versions].slice(0, 2) } : {}),
+          changedAt: clock.now().toISOString(),
+        });
+        return { ARN: secret.arn, Name: secret.name, ...(version ? { VersionId: version.id } : {}) };
+      },
+      async GetRandomPassword(input, call) {
+        authorize(call, 'secretsmanager:GetRandomPassword', '*', {}, { ownerAccountId: call.accountId });
+        return { RandomPassword: randomPassword(input) };
+      },
+      async GetResourcePolicy({ SecretId }, call) {
+        const secret = existing(SecretId, call, 'secretsmanager:GetResourcePolicy');
+        return {
+          ARN: secret.arn,
+          Name: secret.name,
+          ...(secret.policy === undefined ? {} : { ResourcePolicy: secret.policy }),
+        };
+      },
+      async PutResourcePolicy({ SecretId, ResourcePolicy = '', BlockPublicPolicy }, call) {
+        const secret = alive(existing(SecretId, call, 'secretsmanager:PutResourcePolicy'));
+        checkPolicy(ResourcePolicy, BlockPublicPolicy === true);
+        await store.put({ ...secret, policy: ResourcePolicy });
+        return { ARN: secret.arn, Name: secret.name };
+      },
+      async DeleteResourcePolicy({ SecretId }, call) {
+        const secret = alive(existing(SecretId, call, 'secretsmanager:DeleteResourcePolicy'));
+        await store.put({ ...secret, policy: undefined });
+        return { ARN: secret.arn, Name: secret.name };
+      },
+      async UntagResource({ SecretId, TagKeys = [] }, call) {
+        const secret = alive(existing(SecretId, call, 'secretsmanager:UntagResource'));
+        await store.put({ ...secret, tags: secret.tags.filter(({ Key }) => !TagKeys.includes(Key)) });
+        return {};
       },
       async DeleteSecret({ SecretId, ForceDeleteWithoutRecovery, RecoveryWindowInDays }, call) {
         const secret = store.find(SecretId ?? '', call);
@@ -221,6 +287,18 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
       token,
     );
   }
+}
+
+/** The same token again: the same answer for the same value, an error for another one. */
+function repeated(secret: SecretRecord, version: SecretVersion): SM.PutSecretValueResponse | undefined {
+  const known = secret.versions.find(({ id }) => id === version.id);
+  if (!known) return undefined;
+  if (known.text !== version.text || known.binary !== version.binary)
+    throw new SM.ResourceExistsException({
+      message: `You can't use ClientRequestToken ${version.id} because that value is already in use for a version of secret ${secret.arn}.`,
+      $metadata: {},
+    });
+  return { ARN: secret.arn, Name: secret.name, VersionId: known.id, VersionStages: stagesOf(secret, known) };
 }
 
 function pick(
