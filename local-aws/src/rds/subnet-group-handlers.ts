@@ -78,7 +78,7 @@ export function subnetGroupHandlers(context: RdsContext): Handlers<typeof RDS> {
         rdsArn(call, 'subgrp', record.name),
         tagContext([], record.tags),
       );
-      const user = [...store.instances.values()].find(
+      const user = [...store.instances.values(), ...store.clusters.values()].find(
         ({ accountId, region, subnetGroup: used }) =>
           accountId === call.accountId && region === call.region && used === record.name,
       );
