@@ -234,7 +234,7 @@ test('two control planes that run the same nights at once write each statement a
     inTurn(nights, (n) => planes[0]!.night(n, 'orders')),
     inTurn(nights.toReversed(), (n) => planes[1]!.night(n, 'orders')),
   ]);
-  expect(backwards!.toReversed()).toEqual(forwards);
+  expect(backwards.toReversed()).toEqual(forwards);
   const seals = await createLedgerReader({ clients }).listSeals({ policy });
   expect(seals.map(({ sequence }) => sequence)).toEqual(seals.map((_, n) => n + 1));
   expect(seals).toHaveLength(before.length + nights.length);
