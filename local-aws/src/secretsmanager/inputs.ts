@@ -56,7 +56,7 @@ export function randomPassword(input: SM.GetRandomPasswordCommandInput): string 
     input.ExcludeNumbers === true ? '' : SETS.digits,
     (input.ExcludePunctuation === true ? '' : SETS.punctuation) + (input.IncludeSpace === true ? ' ' : ''),
   ]
-    .map((set) => [...set].filter((char) => !excluded.has(char)))
+    .map((set) => Array.from(set).filter((char) => !excluded.has(char)))
     .filter((set) => set.length > 0);
   const length = input.PasswordLength ?? 32;
   const each = input.RequireEachIncludedType !== false;

@@ -32,9 +32,12 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
           found.push({ arn: text(item, arn), type, tags: tagsIn(item, 'TagList') });
       return found;
     },
-    tag: async (ask, ResourceName, Tags) => void (await ask('AddTagsToResource', { ResourceName, Tags })),
-    untag: async (ask, ResourceName, TagKeys) =>
-      void (await ask('RemoveTagsFromResource', { ResourceName, TagKeys })),
+    async tag(ask, ResourceName, Tags) {
+      await ask('AddTagsToResource', { ResourceName, Tags });
+    },
+    async untag(ask, ResourceName, TagKeys) {
+      await ask('RemoveTagsFromResource', { ResourceName, TagKeys });
+    },
   },
   s3: {
     async list(ask) {
@@ -84,7 +87,9 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
         Tags: tags.map(({ Key, Value }) => ({ TagKey: Key, TagValue: Value })),
       });
     },
-    untag: async (ask, KeyId, TagKeys) => void (await ask('UntagResource', { KeyId, TagKeys })),
+    async untag(ask, KeyId, TagKeys) {
+      await ask('UntagResource', { KeyId, TagKeys });
+    },
   },
   secretsmanager: {
     async list(ask) {
@@ -93,8 +98,12 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
         ...{ arn: text(secret, 'ARN'), type: 'secretsmanager:secret', tags: tagsIn(secret, 'Tags') },
       }));
     },
-    tag: async (ask, SecretId, Tags) => void (await ask('TagResource', { SecretId, Tags })),
-    untag: async (ask, SecretId, TagKeys) => void (await ask('UntagResource', { SecretId, TagKeys })),
+    async tag(ask, SecretId, Tags) {
+      await ask('TagResource', { SecretId, Tags });
+    },
+    async untag(ask, SecretId, TagKeys) {
+      await ask('UntagResource', { SecretId, TagKeys });
+    },
   },
   sns: {
     async list(ask) {
@@ -106,8 +115,12 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
       }
       return found;
     },
-    tag: async (ask, ResourceArn, Tags) => void (await ask('TagResource', { ResourceArn, Tags })),
-    untag: async (ask, ResourceArn, TagKeys) => void (await ask('UntagResource', { ResourceArn, TagKeys })),
+    async tag(ask, ResourceArn, Tags) {
+      await ask('TagResource', { ResourceArn, Tags });
+    },
+    async untag(ask, ResourceArn, TagKeys) {
+      await ask('UntagResource', { ResourceArn, TagKeys });
+    },
   },
   backup: {
     async list(ask) {
@@ -128,8 +141,9 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
         Tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
       });
     },
-    untag: async (ask, ResourceArn, TagKeyList) =>
-      void (await ask('UntagResource', { ResourceArn, TagKeyList })),
+    async untag(ask, ResourceArn, TagKeyList) {
+      await ask('UntagResource', { ResourceArn, TagKeyList });
+    },
   },
   ec2: {
     async list(ask) {
@@ -142,7 +156,9 @@ export const TAGGABLES: Readonly<Record<string, Taggable>> = {
       }
       return [...found.values()];
     },
-    tag: async (ask, arn, Tags) => void (await ask('CreateTags', { Resources: [idOf(arn)], Tags })),
+    async tag(ask, arn, Tags) {
+      await ask('CreateTags', { Resources: [idOf(arn)], Tags });
+    },
     async untag(ask, arn, keys) {
       await ask('DeleteTags', { Resources: [idOf(arn)], Tags: keys.map((Key) => ({ Key })) });
     },
