@@ -204,6 +204,7 @@ test('a job inside a window that somebody chose fails as in AWS; windows that no
   await home.rds.modifyDBInstance({
     DBInstanceIdentifier: 'shop',
     BackupRetentionPeriod: 7,
+    ApplyImmediately: true, // from 0 it would wait for the maintenance window
     PreferredBackupWindow: `${clock(30)}-${clock(60)}`,
   });
   const job = await backUp(home, { vault: 'open', resource: shop.DBInstanceArn!, role });
