@@ -5,7 +5,8 @@ import { chunkSql, readChunk } from '../../probe/postgresql/block-digests.ts';
 import { listRelations } from '../../probe/postgresql/inventory.ts';
 import { Session } from '../../probe/postgresql/session.ts';
 import { isYoung, windowBetween } from '../../probe/postgresql/window.ts';
-import { ProbeLab, connect, sql } from '../support/probe-lab.ts';
+import { postgresql } from '../../probe/postgresql/engine.ts';
+import { ProbeLab, connect, hooks, sql } from '../support/probe-lab.ts';
 
 let lab: ProbeLab;
 let server: PostgresServer;
@@ -176,4 +177,30 @@ test('the server tells old rows from young ones as we do, on both sides of a wra
     expect(rows.map(({ xid }) => Number(xid))).toEqual(xids.filter((xid) => !isYoung(xid, window)));
   }
   await session.run('end', 'ROLLBACK');
+});
+
+test('a table in a tablespace is read, a foreign one is never followed, and one of which only some columns may be read is named', async () => {
+  await sql(lab, server, [
+    'SET allow_in_place_tablespaces = on',
+    `CREATE TABLESPACE elsewhere LOCATION ''`,
+    'CREATE TABLE away (id int) TABLESPACE elsewhere',
+    'INSERT INTO away SELECT generate_series(1, 30)',
+    'CREATE FOREIGN DATA WRAPPER nowhere', // it has no handler: whoever follows it gets an error
+    'CREATE SERVER far FOREIGN DATA WRAPPER nowhere',
+    'CREATE FOREIGN TABLE distant (id int) SERVER far',
+    'CREATE TABLE partly (open int, closed text)',
+    'INSERT INTO partly VALUES (1, $$x$$)',
+    `CREATE ROLE peeker LOGIN PASSWORD 'only-for-tests'`,
+    'GRANT SELECT (open) ON partly TO peeker',
+  ]);
+  const everything = (await lab.fingerprint(server)).databases.find(({ name }) => name === 'postgres')!;
+  expect(everything.tables.find(({ name }) => name === 'away')).toMatchObject({ rows: 30 });
+  expect(everything.notes.join()).toContain('postgres.public.distant is a foreign table');
+  expect(everything.notExamined).toEqual([]);
+  const request = { pass: 'before', seed: 'seed' } as const;
+  const seen = await postgresql.fingerprint(lab.target(server, 'peeker'), request, hooks());
+  const reasons = new Map(
+    seen.databases.flatMap(({ notExamined }) => notExamined.map(({ what, reason }) => [what, reason])),
+  );
+  expect(reasons.get('postgres.public.partly')).toBe('the role may not read it');
 });
