@@ -4,6 +4,7 @@ import {
   DescribeDBInstancesCommand,
   DescribeDBSnapshotsCommand,
 } from '@aws-sdk/client-rds';
+import { GetResourcesCommand } from '@aws-sdk/client-resource-groups-tagging-api';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
 import { leftoversOf, type Inventory, type Listed } from '../domain/drill-inventory.ts';
 import { TAG } from '../domain/names.ts';
@@ -145,6 +146,21 @@ function listersWith(clients: AwsClients): Record<string, Lister> {
           drill: null,
         }));
         return { items, next: answer.NextToken };
+      }),
+    'tag:GetResources': (policy) =>
+      allPages(async (page) => {
+        const answer = await clients.tagging(at(policy)).send(
+          new GetResourcesCommand({
+            TagFilters: [{ Key: TAG.drill }],
+            ...(page === undefined ? {} : { PaginationToken: page }),
+          }),
+        );
+        const items = answer.ResourceTagMappingList?.map(({ ResourceARN = '', Tags }) => ({
+          arn: ResourceARN,
+          source: 'tag:GetResources',
+          drill: tagOf(Tags),
+        }));
+        return { items, next: answer.PaginationToken };
       }),
   };
 }
