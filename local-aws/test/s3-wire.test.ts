@@ -142,7 +142,7 @@ const inChunks = (Key: string, length: number, body: Raw['body'], trailer = fals
       'x-amz-decoded-content-length': String(length),
       ...(trailer ? { 'x-amz-trailer': 'x-amz-checksum-crc32' } : {}),
     },
-    body,
+    ...(body === undefined ? {} : { body }),
   });
 
 test('a body in signed chunks is taken when every signature fits, with and without a trailer', async () => {
