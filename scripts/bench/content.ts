@@ -12,7 +12,7 @@ import { DATABASE, fillSample } from '../../test/support/probe-sample.ts';
 
 const run = promisify(execFile);
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const RELADIFF = 'reladiff==0.6.0';
+const RELADIFF = 'reladiff[postgresql]==0.6.0';
 
 /**
  * Measures the digest of content beside reladiff and a count, the checks of pages and structure, and the memory of the prober, in one run.
@@ -131,13 +131,9 @@ async function reladiff(): Promise<string | null> {
   try {
     await mkdir(folder, { recursive: true });
     await run('python3', ['-m', 'venv', folder]);
-    await run(
-      join(folder, 'bin', 'pip'),
-      ['install', '--quiet', `${RELADIFF.replace('==', '[postgresql]==')}`, 'psycopg2-binary'],
-      {
-        timeout: 300_000,
-      },
-    );
+    await run(join(folder, 'bin', 'pip'), ['install', '--quiet', RELADIFF, 'psycopg2-binary'], {
+      timeout: 300_000,
+    });
     return program;
   } catch (error) {
     say(
