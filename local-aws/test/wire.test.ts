@@ -70,15 +70,13 @@ test('a host that is not loopback is refused, whoever asks', async () => {
 
 test('what is not implemented answers 501 and does nothing', async () => {
   await expect(
-    lab
-      .kms()
-      .send(
-        new GetParametersForImportCommand({
-          KeyId: 'k',
-          WrappingAlgorithm: 'RSAES_OAEP_SHA_256',
-          WrappingKeySpec: 'RSA_2048',
-        }),
-      ),
+    lab.kms().send(
+      new GetParametersForImportCommand({
+        KeyId: 'k',
+        WrappingAlgorithm: 'RSAES_OAEP_SHA_256',
+        WrappingKeySpec: 'RSA_2048',
+      }),
+    ),
   ).rejects.toMatchObject({
     name: 'NotImplemented',
     $metadata: { httpStatusCode: 501 },

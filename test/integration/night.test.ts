@@ -139,8 +139,7 @@ test('an SRE gets a verified copy by hand, and it is gone when she is done', asy
     listed
       .filter(({ key }) => key.includes('/restore-r-1/'))
       .map(
-        async (one) =>
-          (await reader.readStatement({ policy: site.zone.policy, ...one })).statement.predicate,
+        async (one) => (await reader.readStatement({ policy: site.zone.policy, ...one })).statement.predicate,
       ),
   );
   expect(facts.map((fact) => (fact.type === 'restore' ? fact.phase : fact.type)).sort()).toEqual([
