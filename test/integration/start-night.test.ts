@@ -119,7 +119,7 @@ test('a night in which every program is killed once ends passed, with nothing do
   expect(said).toMatch(/content +passed +[\d,]+ of [\d,]+ rows/);
   expect(said).toContain('RTO: available');
   expect(said).toContain('teardown, each absence as it was seen:');
-  expect(said).toMatch(/evidence: seal 1 over 3 statements/);
+  expect(said).toMatch(/evidence: seal 1 over 8 statements/);
   expect(existsSync(join(state, 'run', 'control-plane.pid'))).toBe(false);
 }, 400_000);
 
