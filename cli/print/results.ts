@@ -52,7 +52,7 @@ export function coverageLines(checks: readonly CheckSummary[]): string[] {
     if (coverage === undefined) return [];
     const { provenRows, boundedRows, notExaminedRows } = coverage;
     const all = provenRows + boundedRows + notExaminedRows;
-    const share = all === 0 ? '' : ` (${((100 * provenRows) / all).toFixed(1)} %)`;
+    const share = all === 0 ? '' : ` (${(Math.floor((1000 * provenRows) / all) / 10).toFixed(1)} %)`;
     return [
       `${check}: ${some(provenRows, 'row')} proven equal${share}, ${count(boundedRows)} bounded ` +
         `(written during the backup), ${count(notExaminedRows)} not examined`,
