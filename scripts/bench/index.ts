@@ -11,6 +11,10 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
     what: 'one night on this computer, by step, beside `cp -a` of the source and a count of its rows',
     run: async () => (await import('./night.ts')).benchNight(),
   },
+  'local-aws': {
+    what: 'the AWS on this computer: snapshots beside `cp -a`, S3 beside plain files, describe calls per second, start with state',
+    run: async () => (await import('./local-aws.ts')).benchLocalAws(),
+  },
   'local-aws-kills': {
     what: 'kills the AWS on this computer under load, and looks for all that it promised; --count N and --seed TEXT may follow',
     run: async (args) => (await import('./local-aws-kills.ts')).benchKills(args),
