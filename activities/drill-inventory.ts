@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-rds';
 import { GetResourcesCommand } from '@aws-sdk/client-resource-groups-tagging-api';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
-import { leftoversOf, type Inventory, type Listed } from '../domain/drill-inventory.ts';
+import { leftoversOf, TAG_LIST, type Inventory, type Listed } from '../domain/drill-inventory.ts';
 import { TAG } from '../domain/names.ts';
 import type { Policy } from '../domain/policy/schema.ts';
 import { transitVault } from '../domain/route.ts';
@@ -147,7 +147,7 @@ function listersWith(clients: AwsClients): Record<string, Lister> {
         }));
         return { items, next: answer.NextToken };
       }),
-    'tag:GetResources': (policy) =>
+    [TAG_LIST]: (policy) =>
       allPages(async (page) => {
         const answer = await clients.tagging(at(policy)).send(
           new GetResourcesCommand({
@@ -157,7 +157,7 @@ function listersWith(clients: AwsClients): Record<string, Lister> {
         );
         const items = answer.ResourceTagMappingList?.map(({ ResourceARN = '', Tags }) => ({
           arn: ResourceARN,
-          source: 'tag:GetResources',
+          source: TAG_LIST,
           drill: tagOf(Tags),
         }));
         return { items, next: answer.PaginationToken };

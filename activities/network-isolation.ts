@@ -18,6 +18,7 @@ import type { Policy } from '../domain/policy/schema.ts';
 import { inAccount, type AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
 import { allPages } from './aws/pages.ts';
+import { failure } from './failures.ts';
 
 /** Where a copy stands: what its own description names. */
 export interface Placement {
@@ -37,6 +38,13 @@ export function createNetworkActivities({ clients }: { clients: AwsClients }) {
       policy: Policy;
       placement: Placement;
     }): Promise<{ network: NetworkFacts; caller: string }> {
+      // EC2 takes an empty list of ids for "all of them": it would describe another network.
+      if (
+        placement.vpcId === '' ||
+        placement.subnetIds.length === 0 ||
+        placement.securityGroupIds.length === 0
+      )
+        throw failure('IsolationUnknown', 'RDS names no VPC, subnets or security groups of the copy.');
       const at = inAccount(policy, 'drill', policy.drill.region);
       try {
         const { Arn = 'unknown' } = await clients.sts(at).send(new GetCallerIdentityCommand({}));
@@ -135,8 +143,13 @@ function tablesOf(subnetIds: readonly string[], tables: readonly RouteTable[]): 
   for (const table of tables)
     for (const { SubnetId } of table.Associations ?? []) if (SubnetId !== undefined) own.set(SubnetId, table);
   const main = tables.find(({ Associations = [] }) => Associations.some(({ Main }) => Main === true));
-  const used = subnetIds.map((id) => own.get(id) ?? main);
-  return [...new Set(used)].filter((table) => table !== undefined);
+  const used = subnetIds.map((id) => {
+    const table = own.get(id) ?? main;
+    if (table === undefined)
+      throw failure('IsolationUnknown', `No route table of the subnet ${id} was described.`);
+    return table;
+  });
+  return [...new Set(used)];
 }
 
 function routesOf({ RouteTableId = '', Routes = [] }: RouteTable): Route[] {

@@ -13,6 +13,21 @@ export interface Inventory {
   readonly unread: readonly { readonly source: string; readonly reason: string }[];
 }
 
+/** Kinds of things that their own service lists, and the call that does. */
+const LISTED_BY_OWNER: readonly (readonly [RegExp, string])[] = [
+  [/^arn:[^:]+:rds:[^:]*:\d+:db:/, 'rds:DescribeDBInstances'],
+  [/^arn:[^:]+:rds:[^:]*:\d+:snapshot:/, 'rds:DescribeDBSnapshots'],
+  [/^arn:[^:]+:secretsmanager:/, 'secretsmanager:ListSecrets'],
+];
+
+/** The tagging service goes on listing what is deleted, for hours: of what a service lists itself, that list decides if it was read. */
+function isOutdated({ arn, source }: Listed, { unread }: Inventory): boolean {
+  const owner = LISTED_BY_OWNER.find(([form]) => form.test(arn))?.[1];
+  return source === TAG_LIST && owner !== undefined && !unread.some((one) => one.source === owner);
+}
+
+export const TAG_LIST = 'tag:GetResources';
+
 /**
  * What a drill left behind: everything that was not there before and is there now, and that carries the drill's tag or the name of its
  * copy. What others made meanwhile is none of it.
@@ -26,6 +41,10 @@ export function leftoversOf(
   const ours = ({ arn, drill: tag }: Listed): boolean =>
     tag === drill || arn.includes(copyName) || arns.includes(arn);
   return [
-    ...new Set(after.things.filter((thing) => !known.has(thing.arn) && ours(thing)).map(({ arn }) => arn)),
+    ...new Set(
+      after.things
+        .filter((thing) => !known.has(thing.arn) && ours(thing) && !isOutdated(thing, after))
+        .map(({ arn }) => arn),
+    ),
   ];
 }

@@ -36,13 +36,42 @@ export interface CredentialFacts {
 }
 
 /**
- * Every way out of, or into, the copy's network. Gateway endpoints (`vpce-`) lead to one AWS service and nowhere else, and an
- * interface endpoint needs no route.
+ * What is missing from a description, so that nothing can be concluded from it: a network of which no route was seen is not a closed one.
+ * @param placement what the copy's own description names.
+ */
+export function networkGaps(
+  { vpcId, cidrs, subnets, routes, admits }: NetworkFacts,
+  placement: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] },
+): string[] {
+  const unseen = placement.subnetIds.filter((id) => !subnets.some((subnet) => subnet.id === id));
+  return [
+    ...(vpcId === '' || cidrs.length === 0 ? ['the VPC of the copy was not described'] : []),
+    ...(placement.subnetIds.length === 0 ? ['the copy names no subnets'] : []),
+    ...(placement.securityGroupIds.length === 0 ? ['the copy names no security groups'] : []),
+    ...unseen.map((id) => `the subnet ${id} was not described`),
+    ...(routes.some(({ target }) => target === 'local')
+      ? []
+      : ['no route table of its subnets was described']),
+    ...(admits.every(({ securityGroup }) => placement.securityGroupIds.includes(securityGroup))
+      ? []
+      : ['other security groups than its own were described']),
+  ];
+}
+
+/**
+ * Every way out of, or into, the copy's network. A gateway endpoint leads to one AWS service and nowhere else, and is the target of a
+ * prefix list only; the endpoint of a Gateway Load Balancer has the same kind of id and can lead anywhere. An interface endpoint needs
+ * no route.
  * @returns one sentence per way; none when the network is closed.
  */
 export function networkProblems(network: NetworkFacts): string[] {
   const out = network.routes
-    .filter(({ target, state }) => target !== 'local' && !target.startsWith('vpce-') && state !== 'blackhole')
+    .filter(
+      ({ destination, target, state }) =>
+        target !== 'local' &&
+        !(target.startsWith('vpce-') && destination.startsWith('pl-')) &&
+        state !== 'blackhole',
+    )
     .map(
       ({ routeTable, destination, target }) =>
         `route table ${routeTable} of the copy's subnets sends ${destination} to ${target}`,

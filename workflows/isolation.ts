@@ -1,7 +1,7 @@
 import { isCancellation, patched } from '@temporalio/workflow';
 import type { Copy } from '../activities/restores.ts';
 import type { ProbeFence } from '../activities/prober.ts';
-import { credentialProblems, networkProblems } from '../domain/isolation.ts';
+import { credentialProblems, networkGaps, networkProblems } from '../domain/isolation.ts';
 import { laterKeys } from '../domain/policy/later-keys.ts';
 import { proberIn, quick } from './activities.ts';
 import { isStepFailure, reasonOf } from './reasons.ts';
@@ -38,6 +38,7 @@ export async function proveIsolation(copy: Copy, resource: string, seen: Seen): 
     seen.fence = { ...(seen.fence ?? { attempts, settings: facts }), network };
     seen.callers.push(caller);
     failed.push(...networkProblems(network));
+    unknown.push(...networkGaps(network, placement));
   });
   await orUnknown("the prober's credentials", async () => {
     const { role, externalId, id } = policy.accounts.production;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { credentialProblems, networkProblems, TAKEN } from '../../domain/isolation.ts';
+import { credentialProblems, networkGaps, networkProblems, TAKEN } from '../../domain/isolation.ts';
 import { drillCost } from '../../domain/costs.ts';
 import { leftoversOf, type Listed } from '../../domain/drill-inventory.ts';
 import { closedNetwork } from '../support/fake-site.ts';
@@ -50,6 +50,26 @@ test.each(['10.20.0.0/16', '10.20.1.0/24', '10.20.255.255/32', 'sg-2'])(
   },
 );
 
+test('the endpoint of a Gateway Load Balancer is a way out, though its id looks like that of a gateway endpoint', () => {
+  expect(networkProblems(route('0.0.0.0/0', 'vpce-1'))).toHaveLength(1);
+});
+
+const placement = { subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] };
+
+test('a network that was not described whole proves nothing', () => {
+  const closed = closedNetwork();
+  expect(networkGaps(closed, placement)).toEqual([]);
+  expect(networkGaps({ ...closed, routes: [] }, placement)).toEqual([
+    'no route table of its subnets was described',
+  ]);
+  expect(networkGaps({ ...closed, vpcId: '' }, placement)).toEqual(['the VPC of the copy was not described']);
+  expect(networkGaps(closed, { ...placement, subnetIds: ['subnet-1', 'subnet-2'] })).toEqual([
+    'the subnet subnet-2 was not described',
+  ]);
+  expect(networkGaps(closed, { ...placement, subnetIds: [] })).toEqual(['the copy names no subnets']);
+  expect(networkGaps(closed, { ...placement, securityGroupIds: [] })).toHaveLength(2);
+});
+
 test('a block of IPv6 is inside one that holds it, in whatever form it is written', () => {
   const network = (from: string) => ({ ...admitting(from), cidrs: ['2600:1f18:abc:de00::/56'] });
   expect(networkProblems(network('2600:1f18:0abc:de01:0:0:0:0/64'))).toEqual([]);
@@ -89,6 +109,17 @@ test('what a drill left is recognised by its tag, the name of its copy, or becau
     'arn:db:lb-drill-orders-1',
     'arn:secret:made',
   ]);
+});
+
+test('the tagging service alone does not bring back what its own service no longer lists', () => {
+  const db = 'arn:aws:rds:us-east-1:333333333333:db:lb-drill-orders-1';
+  const other = 'arn:aws:ec2:us-east-1:333333333333:network-interface/eni-1';
+  const things = [db, other].map((arn) => ({ arn, source: 'tag:GetResources', drill: 'mine' }));
+  const nothing = { things: [], unread: [] };
+  const mine = { drill: 'mine', copyName: 'lb-drill-orders-1', arns: [] };
+  expect(leftoversOf(nothing, { things, unread: [] }, mine)).toEqual([other]);
+  const unread = [{ source: 'rds:DescribeDBInstances', reason: 'AccessDenied' }];
+  expect(leftoversOf(nothing, { things, unread }, mine)).toEqual([db, other]);
 });
 
 test('a drill is billed for ten minutes at least, by class, storage and copy, and nobody guesses an unknown class', () => {

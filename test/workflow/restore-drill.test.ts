@@ -106,6 +106,14 @@ test.each([
   expect(calls).toContain('deleteCopy');
 });
 
+test('a drill whose network was described without a single route is inconclusive, not fenced', async () => {
+  const { result } = await drill({
+    instead: { readNetwork: async () => ({ network: { ...closedNetwork(), routes: [] }, caller: 'c' }) },
+  });
+  expect(result.verdict).toBe('inconclusive');
+  expect(result.reasons.join()).toContain('no route table of its subnets was described');
+});
+
 test.each([
   ['readNetwork', 'the network of the copy could not be read'],
   ['tryRoles', "the prober's credentials could not be read"],
