@@ -2,12 +2,17 @@ import type { PopulationRow } from './facts.ts';
 import type { KnownBadResult, ResourceOutcome } from './requests.ts';
 import type { Instant } from './units.ts';
 
-/** Whose copy is spoilt tonight: the resources whose drill passed take turns by the day. Undefined when none passed. */
+/**
+ * Whose copy is spoilt tonight: the resources whose drill passed, and whose rows were compared, take turns by the day. Undefined when
+ * there is none: where nobody asked for rows to be compared, a lost row is nothing that a check has to see.
+ */
 export function knownBadCandidate(
   resources: readonly ResourceOutcome[],
   slot: Instant,
 ): ResourceOutcome | undefined {
-  const passed = resources.filter(({ drill }) => drill?.verdict === 'passed');
+  const passed = resources.filter(
+    ({ drill }) => drill?.verdict === 'passed' && drill.checks.some(({ check }) => check === 'content'),
+  );
   const day = Math.floor(Date.parse(slot) / 86_400_000);
   return passed[day % Math.max(1, passed.length)];
 }
@@ -18,7 +23,7 @@ export function knownBadCandidate(
  */
 export function afterKnownBad(
   rows: readonly PopulationRow[],
-  { damage, caught, verdict, reasons, cleanedUp }: KnownBadResult,
+  { damage, caught, blind, reasons, cleanedUp }: KnownBadResult,
   { policy, slot }: { policy: string; slot: Instant },
 ): PopulationRow[] {
   const row = (end: 'failed' | 'inconclusive', reason: string): PopulationRow => ({
@@ -28,7 +33,7 @@ export function afterKnownBad(
     end,
     reason,
   });
-  if (damage !== null && !caught && verdict === 'passed')
+  if (damage !== null && blind)
     return [
       ...rows.map((each) =>
         each.end === 'passed'

@@ -94,8 +94,10 @@ export interface KnownBadResult {
   readonly resource: string;
   /** What was done to the copy; null when it did not come that far. */
   readonly damage: string | null;
-  /** True only when a check failed because of the data. */
+  /** The comparison of the rows failed, as it must. */
   readonly caught: boolean;
+  /** It passed, although a row was gone: whatever else the drill says, it looks no longer. */
+  readonly blind: boolean;
   readonly verdict: Status;
   readonly reasons: readonly string[];
   readonly cleanedUp: boolean;

@@ -71,7 +71,9 @@ export async function knownBadDrill(request: DrillRequest): Promise<KnownBadResu
     rtoSeconds: duration(policy.objectives.rto),
   });
   const done = damage as string | null; // set by a callback, which the compiler does not follow
-  const caught = done !== null && seen.checks.some(({ status }) => status === 'failed');
+  const compared = seen.checks.find(({ check }) => check === 'content')?.status;
+  const caught = done !== null && compared === 'failed';
+  const blind = done !== null && compared === 'passed';
   const statement = await CancellationScope.nonCancellable(() =>
     progress.step('statement', () =>
       evidence.recordStatement({
@@ -100,6 +102,7 @@ export async function knownBadDrill(request: DrillRequest): Promise<KnownBadResu
     resource,
     damage: done,
     caught,
+    blind,
     verdict,
     reasons: reasons.slice(0, 5),
     cleanedUp: teardown.complete,

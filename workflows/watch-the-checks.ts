@@ -44,8 +44,7 @@ export async function watchTheChecks(
       () => executeChild<typeof knownBadDrill>('knownBadDrill', { ...child, args: [ask] }),
       ({ caught, damage }) => `${damage ?? 'nothing spoilt'}: ${caught ? 'caught' : 'NOT caught'}`,
     );
-    if (result.damage !== null && !result.caught && result.verdict === 'passed')
-      await alert(ask, result.damage);
+    if (result.damage !== null && result.blind) await alert(ask, result.damage);
     return result;
   } catch (error) {
     if (!isStepFailure(error)) throw error;
@@ -84,6 +83,7 @@ function notRun(resource: string, reason: string): KnownBadResult {
     resource,
     damage: null,
     caught: false,
+    blind: false,
     verdict: 'inconclusive',
     reasons: [reason],
     cleanedUp: true,

@@ -80,6 +80,26 @@ test('checks that do not see a spoilt copy make every pass of the night inconclu
   });
 });
 
+test('checks that are blind are found out also when the spoilt drill is doubtful for another reason', async () => {
+  let looks = 0;
+  const compareInventories = async () => {
+    looks += 1; // the first is that of the real drill
+    const unread = looks === 1 ? [] : [{ source: 'rds:DescribeDBSnapshots', reason: 'AccessDenied' }];
+    return { after: { things: [], unread }, leftovers: [] };
+  };
+  const { result, sealed } = await run({ blind: true, instead: { compareInventories } });
+  expect(result.knownBad).toMatchObject({ verdict: 'inconclusive', blind: true });
+  expect(sealed.population.map(({ end }) => end).sort()).toEqual(['failed', 'inconclusive']);
+});
+
+test('where no rows are compared, no lost row is expected to be seen', async () => {
+  const policy = somePolicy();
+  const resources = policy.resources.map((one) => ({ ...one, checks: ['boot' as const] }));
+  const { result } = await run({}, night({ policy: { ...policy, resources } }));
+  expect(result.verdict).toBe('passed');
+  expect(result.knownBad).toBeUndefined();
+});
+
 test('a night whose known-bad drill cannot be carried out is inconclusive and says why', async () => {
   const { sealed } = await run({ refuse: { spoilCopy: 'DatabaseUnreachable' } });
   expect(sealed.population).toContainEqual(
