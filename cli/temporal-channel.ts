@@ -47,20 +47,25 @@ export async function openChannel(options: ConnectionOptions): Promise<TemporalC
 
 /**
  * Repeats a question that may wait for hours, such as a run's result, while the server is away for a moment.
+ * @param isBack whether it answers again.
  * @param patienceMs how long it may be away in a row before its error is thrown.
  */
-export async function throughOutages<T>(ask: () => Promise<T>, patienceMs = 60_000): Promise<T> {
-  let awaySince: number | null = null;
+export async function throughOutages<T>(
+  ask: () => Promise<T>,
+  isBack: () => Promise<boolean>,
+  patienceMs = 60_000,
+): Promise<T> {
   for (;;) {
-    const asked = Date.now();
     try {
       return await ask();
     } catch (err) {
       if (!isUnavailable(err)) throw err;
-      // The SDK itself repeats for some seconds: a question that was under way for longer had an answering server.
-      if (awaySince === null || Date.now() - asked > patienceMs) awaySince = Date.now();
-      if (Date.now() - awaySince > patienceMs) throw err;
+      const giveUpAt = Date.now() + patienceMs;
       await sleep(ASK_AGAIN_MS);
+      while (!(await isBack())) {
+        if (Date.now() > giveUpAt) throw err;
+        await sleep(ASK_AGAIN_MS);
+      }
     }
   }
 }

@@ -34,6 +34,13 @@ export async function connectControlPlane({
   const client = new Client({ connection, namespace });
   const call = <T>(ask: () => Promise<T>, ms = CALL_MS): Promise<T> =>
     connection.withDeadline(Date.now() + ms, ask).catch(explain);
+  const answers = (): Promise<boolean> =>
+    connection
+      .withDeadline(Date.now() + QUERY_MS, () => connection.workflowService.getSystemInfo({}))
+      .then(
+        () => true,
+        () => false,
+      );
   const orNull = <T>(ask: Promise<T>): Promise<T | null> =>
     ask.catch((err: unknown) => {
       if (err instanceof WorkflowNotFoundError || err instanceof ScheduleNotFoundError) return null;
@@ -61,7 +68,7 @@ export async function connectControlPlane({
         }),
       );
     },
-    result: (id) => throughOutages(() => client.workflow.getHandle(id).result()).catch(explain),
+    result: (id) => throughOutages(() => client.workflow.getHandle(id).result(), answers).catch(explain),
     async progress(id) {
       try {
         return await connection.withDeadline(Date.now() + QUERY_MS, () =>

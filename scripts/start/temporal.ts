@@ -86,8 +86,10 @@ function keepUp(
       onRestart('Temporal ended; it is started again with its state');
       try {
         server = await again();
+        if (isStopping()) return null; // `stop` waits for this, and ends the new one
       } catch (err) {
-        if (!(err instanceof DevServerProblem)) throw err;
+        if (isStopping()) return null;
+        if (!(err instanceof DevServerProblem || err instanceof TemporalNotFound)) throw err;
         return new StartProblem(`Temporal ended and could not be started again. ${err.message}`);
       }
     }
