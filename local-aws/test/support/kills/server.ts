@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { eventually } from '../eventually.ts';
@@ -22,11 +23,20 @@ export interface KillableServer {
 export async function startKillable(folder: string, onKilled: () => void): Promise<KillableServer> {
   for (;;) {
     const server = await startOnce(folder);
-    if (!server) onKilled();
-    else {
-      await fetch(`${server.admin}/faults`, { method: 'DELETE' });
-      return server;
-    }
+    if (server && (await disarmed(server))) return server;
+    onKilled();
+  }
+}
+
+/** Takes its rules away. @returns false when it died of one before. */
+async function disarmed({ admin, child, gone }: KillableServer): Promise<boolean> {
+  try {
+    return (await fetch(`${admin}/faults`, { method: 'DELETE' })).ok;
+  } catch (err) {
+    // It has the time to be seen dying; one that lives on and does not answer is an error of its own.
+    await Promise.race([gone, sleep(5000, undefined, { ref: false })]);
+    if (child.signalCode === 'SIGKILL') return false;
+    throw err;
   }
 }
 

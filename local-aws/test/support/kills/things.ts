@@ -76,7 +76,7 @@ export const THINGS: readonly Thing[] = [
     kind: 's3-tags',
     async write({ s3 }, name, value, had) {
       const where = { Bucket: BUCKET, Key: `tagged/${name}` };
-      if (had === undefined) await s3.putObject({ ...where, Body: '', Tagging: `value=${value}` });
+      if (had === undefined) await s3.putObject({ ...where, Body: 'tagged', Tagging: `value=${value}` });
       else await s3.putObjectTagging({ ...where, Tagging: { TagSet: [{ Key: 'value', Value: value }] } });
     },
     async read({ s3 }, name) {
