@@ -89,6 +89,8 @@ export interface PolicyAppliedFact {
   readonly resources: readonly string[];
   readonly schedule?: { readonly cron: string; readonly timezone: string };
   readonly appliedBy?: string;
+  /** Slot of the scheduled night that found this policy in force and nothing on record about who applied it; then nobody is named. */
+  readonly seenInForce?: Instant;
 }
 
 export interface ProtectionFact {

@@ -21,8 +21,9 @@ const because = (reason: string | undefined): string =>
 /** Every kind of statement. The schema of a kind is `evidence/schemas/<kind>.v1.json`. */
 export const STATEMENT_KINDS: Kinds = {
   'policy-applied': {
-    says: (f) => `Policy ${f.policy} (${f.policySha256.slice(0, 12)}) covers ${f.resources.join(', ')}.`,
-    writtenBy: 'recordPolicy, started by lifeboat apply',
+    says: (f) =>
+      `Policy ${f.policy} (${f.policySha256.slice(0, 12)}) covers ${f.resources.join(', ')}${f.seenInForce === undefined ? '' : '; it was found in force, and who applied it is not on record'}.`,
+    writtenBy: 'recordPolicy, started by lifeboat apply; nightlyRun, when that was lost',
   },
   protection: {
     says: (f) =>
@@ -138,7 +139,7 @@ export const STATEMENT_KINDS: Kinds = {
   },
   alert: {
     says: (f) => `Alert ${f.alert} (${f.severity}) was ${f.state} for ${f.subject}${because(f.message)}.`,
-    writtenBy: 'nightlyRun, when its checks were blind',
+    writtenBy: 'nightlyRun: raised when its checks were blind, cleared when they see again',
   },
 };
 

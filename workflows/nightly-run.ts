@@ -24,6 +24,7 @@ import type { Status } from '../domain/verdict.ts';
 import { evidence, quick } from './activities.ts';
 import { asChild } from './as-child.ts';
 import { openSlot } from './open-slot.ts';
+import { putPolicyOnRecord } from './record-policy.ts';
 import { trackProgress } from './progress.ts';
 import { isStepFailure, reasonOf } from './reasons.ts';
 import type { protectResource } from './protect-resource.ts';
@@ -68,6 +69,8 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
     if (first === 0) {
       const trigger = request.slot === undefined ? 'night' : 'by-hand';
       await openSlot({ ...request, policy: ofOneResource, slot, trigger }, policy.resources);
+      if (trigger === 'night')
+        await putPolicyOnRecord({ ...request, policy: ofOneResource }, slot, policy.resources);
       rows.push(...(await progress.step('discover', discover)));
     }
     const detail = () =>

@@ -1,4 +1,5 @@
-import { executeChild, patched } from '@temporalio/workflow';
+import { executeChild, isCancellation, log, patched } from '@temporalio/workflow';
+import type { AlertFact } from '../domain/claims.ts';
 import { knownBadCandidate } from '../domain/known-bad.ts';
 import { knownBadId } from '../domain/names.ts';
 import {
@@ -44,7 +45,12 @@ export async function watchTheChecks(
       () => executeChild<typeof knownBadDrill>('knownBadDrill', { ...child, args: [ask] }),
       ({ caught, damage }) => `${damage ?? 'nothing spoilt'}: ${caught ? 'caught' : 'NOT caught'}`,
     );
-    if (result.damage !== null && result.blind) await alert(ask, result.damage);
+    if (result.damage !== null && result.blind)
+      await alert(ask, {
+        state: 'raised',
+        message: `The checks did not see that ${result.damage}. No verdict of this night counts as passed.`,
+      });
+    else if (result.caught) await clearAlert(ask);
     return result;
   } catch (error) {
     if (!isStepFailure(error)) throw error;
@@ -52,26 +58,48 @@ export async function watchTheChecks(
   }
 }
 
+type OfNight = UnderPolicy & { readonly slot: Instant; readonly resource: string };
+const alertOf = (policy: string): string => `known-bad/${policy}`;
+
+/** Checks that see the damage again end the alert of the night in which they were blind; nobody can end it by hand. */
+async function clearAlert(ask: OfNight): Promise<void> {
+  if (!patched('alerts-cleared')) return;
+  try {
+    const { policy } = ask;
+    const open = await quick.openAlert({ policy, alert: alertOf(policy.name) });
+    if (open === null) return;
+    await alert(ask, {
+      state: 'cleared',
+      message: `The checks see what is spoilt again; raised at ${open.raisedAt}.`,
+    });
+  } catch (error) {
+    if (isCancellation(error) || !isStepFailure(error)) throw error;
+    log.warn('whether an alert is open could not be looked up; the next night tries again', {
+      reason: reasonOf(error),
+    });
+  }
+}
+
 /** On record; nobody is told by other ways yet, and its empty list of deliveries says so. */
 async function alert(
-  { policy, policySha256, slot, resource }: UnderPolicy & { slot: Instant; resource: string },
-  damage: string,
+  { policy, policySha256, slot, resource }: OfNight,
+  { state, message }: Pick<AlertFact, 'state' | 'message'>,
 ): Promise<void> {
   const at = await quick.awsNow({ policy });
   await evidence.recordStatement({
     policy,
     scope: `known-bad-${policy.name}-${slot}`,
-    name: 'alert',
+    name: state === 'raised' ? 'alert' : 'alert-cleared',
     subjects: [],
     fact: {
       type: 'alert',
       policy: policy.name,
       policySha256,
-      alert: `known-bad/${policy.name}`,
-      state: 'raised',
+      alert: alertOf(policy.name),
+      state,
       severity: 'page',
       subject: resource,
-      message: `The checks did not see that ${damage}. No verdict of this night counts as passed.`,
+      message,
       at,
       deliveries: [],
     },

@@ -7,6 +7,7 @@ import { kmsSigner, regionOfKey } from './kms-signer.ts';
 import { ledgerOf } from './ledger.ts';
 import { statementOfDecision } from './decisions.ts';
 import { findDrill, statementNamed } from './drill-evidence.ts';
+import { newestFact } from './newest.ts';
 import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
 import { readSettings } from './settings.ts';
@@ -15,6 +16,7 @@ import type { Instant } from '../../domain/units.ts';
 import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
 import type { RecordDecision } from '../../domain/decisions.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
+import type { UnderPolicy } from '../../domain/requests.ts';
 import type { EvidenceSource } from '../../evidence/reports/source.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { LedgerKey } from '../../evidence/verifier/seal-format.ts';
@@ -31,6 +33,12 @@ export type { NewStatement } from './statements.ts';
 
 export interface OfPolicy {
   readonly policy: Policy;
+}
+
+export interface OpenAlert {
+  readonly key: string;
+  readonly raisedAt: Instant;
+  readonly subject: string;
 }
 
 const UNUSABLE_KEY = [
@@ -130,6 +138,33 @@ export function createLedgerActivities({
           statementOfDecision(policy, decision, awsNow, reviewed),
           recordedBy,
         );
+      });
+    },
+
+    /** Whether the newest statement of which policy was applied names this one. */
+    async policyOnRecord({ policy, policySha256 }: UnderPolicy): Promise<boolean> {
+      return asked('look up which policy was applied', async () => {
+        const newest = await newestFact(
+          ledgerOf(policy, clients),
+          `policy-${policy.name}-`,
+          (key) => key.endsWith('/policy-applied.json'),
+          (fact) => (fact.type === 'policy-applied' && fact.policy === policy.name ? fact : null),
+        );
+        return newest?.fact.policySha256 === policySha256;
+      });
+    },
+
+    /** The alert of this name that was raised and not cleared since; null when there is none. */
+    async openAlert({ policy, alert }: OfPolicy & { readonly alert: string }): Promise<OpenAlert | null> {
+      return asked(`look up the alert ${alert}`, async () => {
+        const newest = await newestFact(
+          ledgerOf(policy, clients),
+          `known-bad-${policy.name}-`,
+          (key) => /\/alert(-cleared)?\.json$/.test(key),
+          (fact) => (fact.type === 'alert' && fact.alert === alert ? fact : null),
+        );
+        if (newest?.fact.state !== 'raised') return null;
+        return { key: newest.key, raisedAt: newest.fact.at, subject: newest.fact.subject };
       });
     },
 

@@ -123,6 +123,8 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
       sha256: 'ab',
       type: kind,
     }),
+    policyOnRecord: async () => true,
+    openAlert: async () => null,
     awsNow: async () => AT,
     findProtection: async ({ resource }) =>
       options.withoutProtection === true

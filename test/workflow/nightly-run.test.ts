@@ -55,6 +55,44 @@ test('an applied policy is on record with who applied it', async () => {
   ]);
 });
 
+test('a policy in force of which no record says who applied it is put on record by the next scheduled night, without a name', async () => {
+  const { slot, ...scheduled } = night({ policy: somePolicy(2) });
+  const policyOnRecord = async () => false;
+  const lost = await run({ instead: { policyOnRecord } }, scheduled);
+  const applied = lost.statements.filter(({ type }) => type === 'policy-applied');
+  expect(applied).toMatchObject([
+    { policySha256: 'ff', seenInForce: lost.result.slot, resources: ['orders-0', 'orders-1'] },
+  ]);
+  expect(applied[0]).not.toHaveProperty('appliedBy');
+  const known = await run({}, night());
+  expect(known.statements.filter(({ type }) => type === 'policy-applied')).toEqual([]);
+  // What somebody runs by hand need not be what the schedule runs.
+  const byHand = await run({ instead: { policyOnRecord } }, { ...night(), slot: slot ?? '' });
+  expect(byHand.statements.filter(({ type }) => type === 'policy-applied')).toEqual([]);
+});
+
+test('a record of the policy that cannot be looked up does not keep the night from protecting', async () => {
+  const { slot: _, ...scheduled } = night({ policy: { ...somePolicy(), knownBad: 'off' } });
+  const { result } = await run(
+    { refuse: { policyOnRecord: 'LedgerRefused' } },
+    { ...scheduled, only: 'protect' },
+  );
+  expect(result.resources[0]?.protection?.outcome).toBe('protected');
+});
+
+test('checks that see the damage again clear the alert of the night in which they did not', async () => {
+  const open = { key: 'statements/a.json', raisedAt: '2026-11-20T03:00:00Z', subject: 'orders' };
+  const { statements } = await run({ instead: { openAlert: async () => open } });
+  expect(statements.filter(({ type }) => type === 'alert')).toMatchObject([
+    { alert: 'known-bad/night', state: 'cleared', message: expect.stringContaining(open.raisedAt) },
+  ]);
+  const blind = await run({ blind: true, instead: { openAlert: async () => open } });
+  expect(blind.statements.filter(({ type }) => type === 'alert')).toMatchObject([{ state: 'raised' }]);
+  const unknown = await run({ refuse: { openAlert: 'LedgerRefused' } });
+  expect(unknown.result.verdict).toBe('passed');
+  expect(unknown.statements.filter(({ type }) => type === 'alert')).toEqual([]);
+});
+
 test('each night one spoilt copy goes through the live path, and catching it leaves the night passed', async () => {
   const { result, calls, statements } = await run();
   expect(result).toMatchObject({
