@@ -72,6 +72,19 @@ describe('DB cluster snapshots', () => {
     expect(one?.SnapshotCreateTime).toBeInstanceOf(Date);
   });
 
+  it('that fail leave their cluster available', async () => {
+    const rule = { kind: 'fail-job', service: 'rds', job: 'cluster-snapshot' };
+    expect(await cloud.admin('POST', '/faults', rule)).toMatchObject({ status: 200 });
+    const bad = { DBClusterSnapshotIdentifier: 'bad' };
+    await rds.createDBClusterSnapshot({ DBClusterIdentifier: 'orders', ...bad });
+    await eventually('it has failed', async () => {
+      const { DBClusterSnapshots: [one] = [] } = await rds.describeDBClusterSnapshots(bad);
+      return one?.Status === 'failed' ? true : undefined;
+    });
+    await whenClusterAvailable(rds, 'orders');
+    await rds.deleteDBClusterSnapshot(bad);
+  });
+
   it('are taken of available clusters only, once per name, never of a member', async () => {
     const taken = { DBClusterIdentifier: 'orders', DBClusterSnapshotIdentifier: 'night-1' };
     await expect(rds.createDBClusterSnapshot(taken)).rejects.toMatchObject({

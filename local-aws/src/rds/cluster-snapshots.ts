@@ -77,14 +77,16 @@ export class ClusterSnapshots {
       this.#store.clusterSnapshots.put(key, record),
       ...(shown ? [this.#store.patchCluster(clusterKey, { status: 'backing-up' })] : []),
     ]);
-    this.#run(key, 'cluster-snapshot', async (signal) => {
-      try {
-        await this.#takeNow(key, record, clusterKey, signal);
-      } finally {
-        if (shown && this.#store.clusters.get(clusterKey)?.status === 'backing-up')
-          await this.#store.patchCluster(clusterKey, { status: 'available' });
-      }
-    });
+    const releaseCluster = async (): Promise<void> => {
+      if (shown && this.#store.clusters.get(clusterKey)?.status === 'backing-up')
+        await this.#store.patchCluster(clusterKey, { status: 'available' });
+    };
+    this.#run(
+      key,
+      'cluster-snapshot',
+      (signal) => this.#takeNow(key, record, clusterKey, signal),
+      releaseCluster,
+    );
     return record;
   }
 
@@ -218,7 +220,13 @@ export class ClusterSnapshots {
     };
   }
 
-  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
+  /** @param last is done whatever became of the work, also when it never began. */
+  #run(
+    key: string,
+    job: (typeof JOBS.rds)[number],
+    work: (signal: AbortSignal) => Promise<void>,
+    last: () => Promise<void> = () => Promise.resolve(),
+  ): void {
     const mine = new AbortController();
     this.#current.set(key, mine);
     const { faults, tasks } = this.#store.platform;
@@ -233,6 +241,7 @@ export class ClusterSnapshots {
         if (record) await this.#fail(key, record, messageOf(err));
       } finally {
         if (this.#current.get(key) === mine) this.#current.delete(key);
+        await last();
       }
     });
   }

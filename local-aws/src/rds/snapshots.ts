@@ -78,15 +78,11 @@ export class Snapshots {
       quiet ? undefined : this.#store.patchInstance(instanceKey, { status: 'backing-up' }),
     ]);
     await stored;
-    this.#run(key, 'snapshot', async (signal) => {
-      try {
-        await this.#takeNow(key, record, instanceKey, signal);
-      } finally {
-        const now = this.#store.instances.get(instanceKey);
-        if (!quiet && now?.status === 'backing-up')
-          await this.#store.patchInstance(instanceKey, { status: 'available' });
-      }
-    });
+    const releaseInstance = async (): Promise<void> => {
+      if (!quiet && this.#store.instances.get(instanceKey)?.status === 'backing-up')
+        await this.#store.patchInstance(instanceKey, { status: 'available' });
+    };
+    this.#run(key, 'snapshot', (signal) => this.#takeNow(key, record, instanceKey, signal), releaseInstance);
     return record;
   }
 
@@ -261,7 +257,13 @@ export class Snapshots {
     };
   }
 
-  #run(key: string, job: (typeof JOBS.rds)[number], work: (signal: AbortSignal) => Promise<void>): void {
+  /** @param last is done whatever became of the work, also when it never began. */
+  #run(
+    key: string,
+    job: (typeof JOBS.rds)[number],
+    work: (signal: AbortSignal) => Promise<void>,
+    last: () => Promise<void> = () => Promise.resolve(),
+  ): void {
     const mine = new AbortController();
     this.#current.set(key, mine);
     const { faults, tasks } = this.#store.platform;
@@ -276,6 +278,7 @@ export class Snapshots {
         if (record) await this.#fail(key, record, messageOf(err));
       } finally {
         if (this.#current.get(key) === mine) this.#current.delete(key);
+        await last();
       }
     });
   }

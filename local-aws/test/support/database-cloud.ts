@@ -34,11 +34,17 @@ export interface Corner {
   readonly secrets: SecretsManager;
 }
 
-export function cornerOf(endpoint: string, keys: Keys, accountId: string, region: string): Corner {
+export function cornerOf(
+  endpoint: string,
+  keys: Keys,
+  accountId: string,
+  region: string,
+  maxAttempts = 1,
+): Corner {
   const credentials = keys[accountId];
   if (!credentials) throw new Error(`There is no account ${accountId}.`);
   const { accessKeyId, secretAccessKey } = credentials;
-  const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 };
+  const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey }, maxAttempts };
   return {
     ...{ accountId, region, rds: new RDS(config), backup: new Backup(config), kms: new KMS(config) },
     ...{ ec2: new EC2(config), iam: new IAM(config), secrets: new SecretsManager(config) },

@@ -40,8 +40,8 @@ export class Trouble {
     this.drill = cloud.corner(DRILL, HOME);
   }
 
-  static async start(): Promise<Trouble> {
-    return new Trouble(await openCloud());
+  static async start(options: Parameters<typeof openCloud>[0] = {}): Promise<Trouble> {
+    return new Trouble(await openCloud(options));
   }
 
   async fault(rule: object): Promise<void> {
@@ -56,6 +56,10 @@ export class Trouble {
   async quota(name: string, value: number): Promise<void> {
     expect(await this.cloud.admin('POST', '/quotas', { name, value })).toMatchObject({ status: 200 });
   }
+
+  /** Clients that try again, as the SDK does unless it is told not to. */
+  patient = (account = PRODUCTION, region = HOME): Corner =>
+    cornerOf(this.cloud.aws.endpoint, this.cloud.aws.accounts, account, region, 3);
 
   admin(account = PRODUCTION): Keys {
     const keys = this.cloud.aws.accounts[account];
