@@ -30,7 +30,16 @@ function room(files, forbidden, message, extra = []) {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', '**/node_modules/**', 'coverage/**', '.lifeboat/**'] },
+  {
+    ignores: [
+      'dist/**',
+      'local-aws/dist/**',
+      'node_modules/**',
+      '**/node_modules/**',
+      'coverage/**',
+      '.lifeboat/**',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],

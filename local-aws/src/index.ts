@@ -23,6 +23,7 @@ import { snsService } from './sns/service.ts';
 import { openStateFolder, STATUS_FILE } from './state-folder.ts';
 import { stsService } from './sts/service.ts';
 import { taggingService } from './tagging/service.ts';
+import { Endpoints } from './wire/dispatch.ts';
 import type { Service } from './wire/handlers.ts';
 
 export interface LocalAwsOptions {
@@ -50,8 +51,8 @@ export interface LocalAws {
   readonly newAccounts: readonly string[];
   /** PEM file of the authority that signs the databases' certificates, as RDS's global bundle. */
   readonly caBundle: string;
-  /** What is implemented, by service, of how many operations in the model. */
-  readonly operations: Readonly<Record<string, Coverage>>;
+  /** What is implemented, by service, of how many operations in the model. Loads all models. */
+  operations(): Promise<Readonly<Record<string, Coverage>>>;
   close(): Promise<void>;
 }
 
@@ -83,8 +84,9 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     services = built.services;
     registerAdminRoutes(assembly);
     const { keyStore, faults, platform, admin } = assembly;
-    const { server, endpoints } = createAwsServer({
-      services,
+    const endpoints = new Endpoints(services);
+    const server = createAwsServer({
+      endpoints,
       keys: keyStore,
       clock: platform.clock,
       events: platform.events,
@@ -111,9 +113,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
       accounts,
       newAccounts: Object.keys(accounts).filter((id) => !known.has(id)),
       caBundle: built.caBundle,
-      operations: Object.fromEntries(
-        endpoints.map(({ service, operations }) => [service.name, coverage(service, operations.size)]),
-      ),
+      operations: () => coverageOf(endpoints),
       close: () => (closing ??= close()),
     };
   } catch (err) {
@@ -149,8 +149,13 @@ async function createServices(
   return { services: [...services, taggingService(platform, services)], caBundle: rds.caBundle };
 }
 
-function coverage({ handlers }: Service, inModel: number): Coverage {
-  return { implemented: Object.keys(handlers).sort(), inModel };
+async function coverageOf(endpoints: Endpoints): Promise<Readonly<Record<string, Coverage>>> {
+  const found: Record<string, Coverage> = {};
+  for (const { name, handlers } of endpoints.services) {
+    const inModel = (await endpoints.find(name))?.operations.size ?? 0;
+    found[name] = { implemented: Object.keys(handlers).sort(), inModel };
+  }
+  return found;
 }
 
 async function stopServer(server: Server): Promise<void> {

@@ -12,22 +12,22 @@ import type { FaultEngine } from './faults/faults.ts';
 import type { Clock, Events } from './platform.ts';
 import {
   describeError,
-  endpointFor,
   findOperation,
   inDialect,
   invoke,
   readInput,
   type Endpoint,
+  type Endpoints,
 } from './wire/dispatch.ts';
 import { awsError } from './wire/errors.ts';
-import type { Call, Service } from './wire/handlers.ts';
+import type { Call } from './wire/handlers.ts';
 import { readRequest, type IncomingRequest } from './wire/incoming.ts';
 import type { WireError, WireRequest, WireResponse } from './wire/protocol.ts';
 import { isStream } from './wire/rest-bindings.ts';
 import { isS3Host, withBucketInPath } from './wire/virtual-host.ts';
 
 export interface ServerParts {
-  readonly services: readonly Service[];
+  readonly endpoints: Endpoints;
   readonly keys: KeyStore;
   readonly clock: Clock;
   readonly events: Events;
@@ -36,42 +36,28 @@ export interface ServerParts {
   readonly log: Logger;
 }
 
-export interface AwsServer {
-  readonly server: Server;
-  readonly endpoints: readonly Endpoint[];
-}
-
 const LOOPBACK_HOST = /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 /** The AWS endpoint: authenticates, routes, runs the handler, writes the answer, leaves a trail. */
-export function createAwsServer(parts: ServerParts): AwsServer {
-  const endpoints = parts.services.map(endpointFor);
-  const byName = new Map(endpoints.map((endpoint) => [endpoint.service.name, endpoint]));
+export function createAwsServer(parts: ServerParts): Server {
   const serve = (message: IncomingMessage, response: ServerResponse): void => {
-    void new Exchange(parts, byName, message, response).run();
+    void new Exchange(parts, message, response).run();
   };
   const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 0 }, serve);
   // S3 uploads ask first; the answer to a refused one comes before its body.
   server.on('checkContinue', serve);
-  return { server, endpoints };
+  return server;
 }
 
 class Exchange {
   private readonly requestId = randomUUID();
   private readonly parts: ServerParts;
-  private readonly endpoints: ReadonlyMap<string, Endpoint>;
   private readonly message: IncomingMessage;
   private readonly response: ServerResponse;
   private input: object | undefined;
 
-  constructor(
-    parts: ServerParts,
-    endpoints: ReadonlyMap<string, Endpoint>,
-    message: IncomingMessage,
-    response: ServerResponse,
-  ) {
+  constructor(parts: ServerParts, message: IncomingMessage, response: ServerResponse) {
     this.parts = parts;
-    this.endpoints = endpoints;
     this.message = message;
     this.response = response;
   }
@@ -79,6 +65,7 @@ class Exchange {
   async run(): Promise<void> {
     let endpoint: Endpoint | undefined;
     let call: Call | undefined;
+    const { endpoints } = this.parts;
     try {
       const request = this.withContinue(readRequest(this.message));
       const open = await this.answerUnsigned(request);
@@ -86,9 +73,9 @@ class Exchange {
         await this.send(open);
         return;
       }
-      if (isForS3(request)) endpoint = this.endpoints.get('s3'); // who has no signature hears S3's words
+      if (isForS3(request)) endpoint = await endpoints.find('s3'); // who has no signature hears S3's words
       const claim = this.claim(request);
-      const known = this.endpoints.get(claim.service);
+      const known = await endpoints.find(claim.service);
       endpoint = known && inDialect(known, request);
       if (!endpoint)
         throw awsError({
@@ -139,7 +126,7 @@ class Exchange {
   private async answerUnsigned(request: WireRequest): Promise<WireResponse | undefined> {
     if (request.method !== 'GET' || readClaim(request)) return undefined;
     if (!LOOPBACK_HOST.test(request.headers['host'] ?? '')) return undefined;
-    for (const { service } of this.endpoints.values()) {
+    for (const service of this.parts.endpoints.services) {
       const answer = await service.open?.(request);
       if (answer) return answer;
     }

@@ -1,4 +1,4 @@
-import * as Backup from '@aws-sdk/client-backup';
+import type * as Backup from '@aws-sdk/client-backup';
 import type { Platform } from '../platform.ts';
 import type { Rds } from '../rds/index.ts';
 import type { S3Service } from '../s3/service.ts';
@@ -86,7 +86,11 @@ export async function createBackup(
   platform.clock.onTick('backup: expiry', () => expirePoints(context));
   platform.clock.onTick('backup: old legal holds', () => dropOldHolds(context), 60_000);
   platform.admin.route('POST', '/damage', (input) => damagePoint(context, readDamageOrder(input)));
-  return defineService({ name: 'backup', module: Backup, handlers: withDefaultVault(context, handlers) });
+  return defineService({
+    name: 'backup',
+    load: () => import('@aws-sdk/client-backup'),
+    handlers: withDefaultVault(context, handlers),
+  });
 }
 
 /** Deletions and holds that were under way. */

@@ -14,7 +14,7 @@ export interface CloudTrailParts {
 export function cloudTrailService({ trail, authorize }: CloudTrailParts): Service {
   return defineService({
     name: 'cloudtrail',
-    module: CloudTrail,
+    load: () => import('@aws-sdk/client-cloudtrail'),
     handlers: {
       async LookupEvents(input, call) {
         refuseMembers('cloudtrail', 'LookupEvents', input, ['EventCategory']);

@@ -1,4 +1,4 @@
-import * as CloudWatch from '@aws-sdk/client-cloudwatch';
+import type * as CloudWatch from '@aws-sdk/client-cloudwatch';
 import { pageBy } from '../paging.ts';
 import type { Platform } from '../platform.ts';
 import { notImplemented, refuseOthers } from '../wire/errors.ts';
@@ -36,7 +36,7 @@ export function cloudWatchService(platform: Platform): Service {
 
   return defineService({
     name: 'monitoring',
-    module: CloudWatch,
+    load: () => import('@aws-sdk/client-cloudwatch'),
     handlers: {
       async PutMetricData(input, call) {
         refuseOthers('monitoring', 'PutMetricData', input, [

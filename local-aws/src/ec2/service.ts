@@ -1,4 +1,3 @@
-import * as EC2 from '@aws-sdk/client-ec2';
 import { defineService, type Service } from '../wire/handlers.ts';
 import { Ec2Context, type Ec2Parts } from './context.ts';
 import { endpointHandlers } from './endpoint-handlers.ts';
@@ -14,7 +13,7 @@ export function ec2Service(parts: Ec2Parts): Service {
   const context = new Ec2Context(parts);
   return defineService({
     name: 'ec2',
-    module: EC2,
+    load: () => import('@aws-sdk/client-ec2'),
     handlers: {
       ...vpcHandlers(context),
       ...groupHandlers(context),

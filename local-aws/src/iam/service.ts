@@ -12,7 +12,7 @@ export function iamService(context: IamContext): Service {
   const { aliases, authorizer } = context;
   return defineService({
     name: 'iam',
-    module: IAM,
+    load: () => import('@aws-sdk/client-iam'),
     handlers: {
       ...roleHandlers(context),
       ...userHandlers(context),

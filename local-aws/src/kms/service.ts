@@ -1,4 +1,3 @@
-import * as KMS from '@aws-sdk/client-kms';
 import { defineService, type Service } from '../wire/handlers.ts';
 import { aliasHandlers } from './alias-handlers.ts';
 import { KmsContext, type KmsParts } from './context.ts';
@@ -12,7 +11,7 @@ export function kmsService(parts: KmsParts): Service {
   const context = new KmsContext(parts);
   return defineService({
     name: 'kms',
-    module: KMS,
+    load: () => import('@aws-sdk/client-kms'),
     handlers: {
       ...keyHandlers(context),
       ...rotationHandlers(context),

@@ -1,4 +1,4 @@
-import * as RDS from '@aws-sdk/client-rds';
+import type * as RDS from '@aws-sdk/client-rds';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Databases } from '../faults/points.ts';
@@ -98,7 +98,7 @@ export async function createRds(
     await backups.close();
     await Promise.all([fleet.close(), closeClusters(context)]);
   };
-  const service = defineService({ name: 'rds', module: RDS, handlers, close });
+  const service = defineService({ name: 'rds', load: () => import('@aws-sdk/client-rds'), handlers, close });
   return { service, context, caBundle };
 }
 

@@ -12,7 +12,7 @@ const stateDir = mkdtempSync(join(tmpdir(), 'local-aws-readme-'));
 chmodSync(stateDir, 0o711);
 try {
   const aws = await startLocalAws({ stateDir, port: 0, adminPort: 0, accounts: [] });
-  writeFileSync(README, withTable(readFileSync(README, 'utf8'), operationsTable(aws.operations)));
+  writeFileSync(README, withTable(readFileSync(README, 'utf8'), operationsTable(await aws.operations())));
   await aws.close();
 } finally {
   rmSync(stateDir, { recursive: true, force: true });

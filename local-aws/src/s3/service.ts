@@ -1,4 +1,4 @@
-import * as S3 from '@aws-sdk/client-s3';
+import type * as S3 from '@aws-sdk/client-s3';
 import { join } from 'node:path';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { Platform } from '../platform.ts';
@@ -77,7 +77,7 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
     ...uploadListingHandlers(parts, access),
   };
   return {
-    ...defineService({ name: 's3', module: S3, handlers: operations }),
+    ...defineService({ name: 's3', load: () => import('@aws-sdk/client-s3'), handlers: operations }),
     checkDocument,
     operations,
     store,

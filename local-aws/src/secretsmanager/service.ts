@@ -58,7 +58,7 @@ export function secretsService({ store, keys, clock, authorize }: SecretsParts):
 
   return defineService({
     name: 'secretsmanager',
-    module: SM,
+    load: () => import('@aws-sdk/client-secrets-manager'),
     handlers: {
       async CreateSecret(input, call) {
         refuseMembers('secretsmanager', 'CreateSecret', input, ['AddReplicaRegions', 'Type']);

@@ -26,7 +26,7 @@ export async function snsService(platform: Platform): Promise<Service> {
   deliveries.resume();
   return defineService({
     name: 'sns',
-    module: SNS,
+    load: () => import('@aws-sdk/client-sns'),
     handlers: { ...topicHandlers(context), ...subscriptionHandlers(context), ...publishHandlers(context) },
     open: (request) => openAnswer(context, request),
   });

@@ -1,4 +1,4 @@
-import * as STS from '@aws-sdk/client-sts';
+import type * as STS from '@aws-sdk/client-sts';
 import { accessDenied, awsError, refuseMembers } from '../wire/errors.ts';
 import { defineService, type Service } from '../wire/handlers.ts';
 import type { Identities } from '../iam/identities.ts';
@@ -12,7 +12,7 @@ export function stsService(parts: StsParts & { readonly identities: Identities }
   const { keys, clock, identities, limit } = parts;
   return defineService({
     name: 'sts',
-    module: STS,
+    load: () => import('@aws-sdk/client-sts'),
     handlers: {
       AssumeRole: (input, call) => assumeRole(parts, input, call),
       async GetCallerIdentity(_input, call) {

@@ -51,7 +51,7 @@ export function taggingService(platform: Platform, services: readonly Service[])
 
   return defineService({
     name: 'tagging',
-    module: Tagging,
+    load: () => import('@aws-sdk/client-resource-groups-tagging-api'),
     handlers: {
       async GetResources(input, call) {
         refuseOthers('tagging', 'GetResources', input, [

@@ -11,6 +11,8 @@ import { errorModel, operationsOf, type Operation } from './schema.ts';
 /** One service on the wire: its protocol, its model, its handlers. */
 export interface Endpoint {
   readonly service: Service;
+  /** The SDK client's module. */
+  readonly module: object;
   readonly protocol: Protocol;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly flavour: 'query' | 'json' | 'rest';
@@ -78,14 +80,38 @@ const FORMATS: Readonly<Record<string, WireFormat>> = {
   },
 };
 
-export function endpointFor(service: Service): Endpoint {
+/** All services; each one's model is loaded when it is first asked for. */
+export class Endpoints {
+  readonly services: readonly Service[];
+  private readonly found = new Map<string, Promise<Endpoint>>();
+
+  constructor(services: readonly Service[]) {
+    for (const { name } of services)
+      if (!FORMATS[name]) throw new Error(`No wire format is known for the service '${name}'.`);
+    this.services = services;
+  }
+
+  /** @param name the signing name */
+  async find(name: string): Promise<Endpoint | undefined> {
+    const known = this.found.get(name);
+    if (known) return known;
+    const service = this.services.find((each) => each.name === name);
+    if (!service) return undefined;
+    const loading = endpointFor(service);
+    this.found.set(name, loading);
+    return loading;
+  }
+}
+
+async function endpointFor(service: Service): Promise<Endpoint> {
   const format = FORMATS[service.name];
   if (!format) throw new Error(`No wire format is known for the service '${service.name}'.`);
-  const operations = operationsOf(service.module);
+  const module = await service.load();
+  const operations = operationsOf(module);
   for (const name of Object.keys(service.handlers)) {
     if (!operations.has(name)) throw new Error(`${service.name}: the model has no operation ${name}.`);
   }
-  return { service, operations, flavour: format.flavour, protocol: format.protocol(operations) };
+  return { service, module, operations, flavour: format.flavour, protocol: format.protocol(operations) };
 }
 
 /** The endpoint in the wire format that the request speaks, where a service has several. */
@@ -156,7 +182,7 @@ export function describeError(endpoint: Endpoint, thrown: unknown): WireError | 
     return { status, code, message, headers, details };
   }
   if (!(thrown instanceof Error)) return undefined;
-  const model = errorModel(endpoint.service.module, thrown.name);
+  const model = errorModel(endpoint.module, thrown.name);
   if (!model) return undefined;
   // Query codes apply to Query services only: KMS carries some, too, and its clients would lose the class.
   const [code, status] =

@@ -60,7 +60,8 @@ export type Handlers<M> = {
 export interface Service {
   /** The signing name: `rds`, `backup`, `s3`, `kms`, `sts`, `iam`, `secretsmanager`, `ec2`. */
   readonly name: string;
-  readonly module: object;
+  /** The SDK client's module with the model. Asked for at the first call: the models are half of what a server weighs. */
+  readonly load: () => Promise<object>;
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
   /** Digests that came with a request document, where the service has any. Throws the service's own refusal. */
   readonly checkDocument?: ((request: WireRequest, operation: Operation) => Promise<void>) | undefined;
@@ -74,11 +75,11 @@ export type AnyHandler = (input: never, call: Call) => Promise<object>;
 
 export function defineService<M extends object>(spec: {
   readonly name: string;
-  readonly module: M;
+  readonly load: () => Promise<M>;
   readonly handlers: NoInfer<Handlers<M>>;
   readonly open?: NonNullable<Service['open']>;
   readonly close?: () => Promise<void>;
 }): Service {
-  const { name, module, open, close } = spec;
-  return { name, module, open, close, handlers: spec.handlers };
+  const { name, load, open, close } = spec;
+  return { name, load, open, close, handlers: spec.handlers };
 }
