@@ -8,7 +8,7 @@ import { chunkVerifier } from './auth/chunk-signature.ts';
 import type { Credential, KeyStore } from './auth/key-store.ts';
 import { readClaim, type SignatureClaim } from './auth/sigv4.ts';
 import type { Trail } from './cloudtrail/trail.ts';
-import type { FaultEngine } from './faults/faults.ts';
+import type { FaultEngine, Misbehaviour } from './faults/faults.ts';
 import type { Clock, Events } from './platform.ts';
 import {
   describeError,
@@ -19,6 +19,7 @@ import {
   type Endpoint,
   type Endpoints,
 } from './wire/dispatch.ts';
+import { sendHalf } from './wire/half.ts';
 import { awsError } from './wire/errors.ts';
 import type { Call } from './wire/handlers.ts';
 import { readRequest, type IncomingRequest } from './wire/incoming.ts';
@@ -111,8 +112,8 @@ class Exchange {
       const answer = await invoke(endpoint, found, input, call);
       const late = this.parts.faults.after(call, input);
       if (late) {
-        if (isStream(answer.body)) answer.body.destroy();
-        await this.misbehave(endpoint, call, late);
+        if (isStream(answer.body) && late.kind !== 'cut') answer.body.destroy();
+        await this.misbehave(endpoint, call, late, answer);
         return;
       }
       this.record(call, answer.status);
@@ -249,9 +250,15 @@ class Exchange {
   private async misbehave(
     endpoint: Endpoint,
     call: Call,
-    fault: NonNullable<Awaited<ReturnType<FaultEngine['before']>>>,
+    fault: Misbehaviour,
+    answer?: WireResponse,
   ): Promise<void> {
     switch (fault.kind) {
+      case 'cut':
+        this.record(call, 0, { status: 0, code: 'fault:cut-off', message: '' });
+        if (answer) await sendHalf(this.response, answer);
+        this.message.socket.destroy();
+        return;
       case 'drop':
         this.record(call, 0, { status: 0, code: 'fault:drop', message: '' });
         this.message.socket.destroy();

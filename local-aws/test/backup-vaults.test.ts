@@ -83,7 +83,7 @@ test('what a lock forbids, and a vault that is not there, can be said by either 
     expect((await cloud.admin('POST', '/backup/behaviour', wrong)).status).toBe(400);
   expect((await cloud.admin('GET', '/backup/behaviour')).body).toEqual({
     ...{ lockError: 'AccessDeniedException', missingVaultError: 'AccessDeniedException' },
-    ...{ oneStepCopies: false, copyConcurrency: 100 },
+    ...{ oneStepCopies: false, copyConcurrency: 100, emptyFirstPages: false },
   });
 });
 

@@ -13,6 +13,8 @@ export interface BehaviourSettings {
   readonly oneStepCopies: boolean;
   /** Outbound copies of one account and region that run at the same time; the others rest in CREATED. */
   readonly copyConcurrency: number;
+  /** Whether the first page of a list of recovery points is empty and has a NextToken, which is legal. */
+  readonly emptyFirstPages: boolean;
 }
 
 const DEFAULTS: BehaviourSettings = {
@@ -20,6 +22,7 @@ const DEFAULTS: BehaviourSettings = {
   missingVaultError: 'ResourceNotFoundException',
   oneStepCopies: false,
   copyConcurrency: 100,
+  emptyFirstPages: false,
 };
 
 const KEY = 'settings';
@@ -47,14 +50,16 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   missingVaultError: ['ResourceNotFoundException', 'AccessDeniedException'],
 };
 
+const SWITCHES: readonly string[] = ['oneStepCopies', 'emptyFirstPages'];
+
 /** @throws AdminRefusal naming the first member that is wrong or unknown. */
 function readSettings(input: Readonly<Record<string, unknown>>): Partial<BehaviourSettings> {
   for (const [name, value] of Object.entries(input)) {
     const choices = CHOICES[name];
     if (choices && !(typeof value === 'string' && choices.includes(value)))
       throw new AdminRefusal(`${name} must be one of ${choices.join(', ')}.`);
-    if (name === 'oneStepCopies' && typeof value !== 'boolean')
-      throw new AdminRefusal('oneStepCopies must be true or false.');
+    if (SWITCHES.includes(name) && typeof value !== 'boolean')
+      throw new AdminRefusal(`${name} must be true or false.`);
     if (name === 'copyConcurrency' && !(Number.isInteger(value) && (value as number) > 0))
       throw new AdminRefusal('copyConcurrency must be a whole number above 0.');
     if (!(name in DEFAULTS))

@@ -2,23 +2,26 @@ import { InvalidParameterValueException } from '@aws-sdk/client-backup';
 import { fault } from './faults.ts';
 
 const MARK = 'after:';
+const BEHIND_ALL = '\uffff';
 
 interface PageRequest {
   readonly MaxResults?: number | undefined;
   readonly NextToken?: string | undefined;
 }
 
-/** One page, newest first, in an order that items which come and go do not disturb. */
+/** One page, newest first, in an order that items which come and go do not disturb. `emptyFirst`: the first page holds nothing yet. */
 export function page<T>(
   items: readonly T[],
   key: (item: T) => string,
   { MaxResults = 1000, NextToken }: PageRequest,
+  emptyFirst = false,
 ): { items: T[]; NextToken: string | undefined } {
   if (MaxResults < 1 || MaxResults > 1000)
     throw fault(
       InvalidParameterValueException,
       `MaxResults must be between 1 and 1000; it is ${MaxResults}.`,
     );
+  if (emptyFirst && NextToken === undefined) return { items: [], NextToken: tokenOf(BEHIND_ALL) };
   const sorted = [...items].sort((a, b) => (key(a) < key(b) ? 1 : key(a) > key(b) ? -1 : 0));
   const before = NextToken === undefined ? undefined : keyIn(NextToken);
   const rest = before === undefined ? sorted : sorted.filter((item) => key(item) < before);

@@ -56,7 +56,12 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
           input.ByParentRecoveryPointArn === undefined && // no point here has a parent
           within(point.createdAt, input.ByCreatedAfter, input.ByCreatedBefore),
       );
-      const { items, NextToken } = page(matching, ({ createdAt, arn }) => `${createdAt}/${arn}`, input);
+      const { items, NextToken } = page(
+        matching,
+        ({ createdAt, arn }) => `${createdAt}/${arn}`,
+        input,
+        context.behaviour.settings.emptyFirstPages,
+      );
       return { RecoveryPoints: items.map((point) => describePoint(context, point)), NextToken };
     },
 
@@ -88,6 +93,7 @@ export function pointHandlers(context: BackupContext): Handlers<typeof Backup> {
         ({ CreationDate, RecoveryPointArn }) =>
           `${CreationDate?.toISOString() ?? ''}/${RecoveryPointArn ?? ''}`,
         input,
+        context.behaviour.settings.emptyFirstPages,
       );
       return { RecoveryPoints: items, NextToken };
     },

@@ -63,7 +63,7 @@ export interface FaultParts {
   readonly log: Logger;
 }
 
-const AFTER: readonly FaultKind[] = ['drop-after', 'empty-200', 'html'];
+const AFTER: readonly FaultKind[] = ['drop-after', 'cut-off', 'empty-200', 'html'];
 const BEFORE: readonly FaultKind[] = [
   ...(['delay', 'throttle', 'error', 'drop-before', 'expired-token', 'kill-postgres', 'clock-jump'] as const),
 ];

@@ -8,6 +8,8 @@ import type { LiveRule } from './rule.ts';
 /** How the server is to misbehave instead of answering. */
 export type Misbehaviour =
   | { readonly kind: 'drop' }
+  /** Half of the answer, and then the connection breaks. */
+  | { readonly kind: 'cut' }
   | { readonly kind: 'answer'; readonly status: number; readonly contentType: string; readonly body: string }
   | { readonly kind: 'error'; readonly error: WireError };
 
@@ -18,6 +20,8 @@ export function misbehaviour(rule: LiveRule, call: Call): Misbehaviour {
     case 'drop-before':
     case 'drop-after':
       return { kind: 'drop' };
+    case 'cut-off':
+      return { kind: 'cut' };
     case 'empty-200':
       return { kind: 'answer', status: 200, contentType: 'text/plain', body: '' };
     case 'html':

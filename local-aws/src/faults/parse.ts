@@ -23,6 +23,7 @@ const SHAPES: Readonly<Record<FaultKind, Shape>> = {
   error: { conditions: CALL, members: { code: REQUIRED, status: undefined, message: undefined } },
   'drop-before': { conditions: CALL },
   'drop-after': { conditions: CALL },
+  'cut-off': { conditions: CALL },
   'empty-200': { conditions: CALL },
   html: { conditions: CALL, members: { status: 502 } },
   'expired-token': { conditions: CALL },

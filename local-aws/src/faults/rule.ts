@@ -26,7 +26,7 @@ export interface Firing {
 
 type Kinds =
   | { readonly kind: 'delay'; readonly delayMs: number }
-  | { readonly kind: 'throttle' | 'drop-before' | 'drop-after' | 'empty-200' | 'expired-token' }
+  | { readonly kind: 'throttle' | 'drop-before' | 'drop-after' | 'cut-off' | 'empty-200' | 'expired-token' }
   | { readonly kind: 'html'; readonly status: number }
   | {
       readonly kind: 'error';

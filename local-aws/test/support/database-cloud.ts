@@ -43,8 +43,7 @@ export function cornerOf(
 ): Corner {
   const credentials = keys[accountId];
   if (!credentials) throw new Error(`There is no account ${accountId}.`);
-  const { accessKeyId, secretAccessKey } = credentials;
-  const config = { endpoint, region, credentials: { accessKeyId, secretAccessKey }, maxAttempts };
+  const config = { endpoint, region, credentials, maxAttempts };
   return {
     ...{ accountId, region, rds: new RDS(config), backup: new Backup(config), kms: new KMS(config) },
     ...{ ec2: new EC2(config), iam: new IAM(config), secrets: new SecretsManager(config) },
