@@ -3,6 +3,7 @@ import type { Polling } from './aws/poll.ts';
 import { createBackupJobActivities } from './backup-jobs.ts';
 import { createInventoryActivities } from './inventory.ts';
 import { createDrivers } from './kinds/index.ts';
+import { createLastVerifiedActivities } from './last-verified.ts';
 import { createLedgerActivities } from './ledger/index.ts';
 import { createInventoriesOfDrills } from './drill-inventory.ts';
 import { createNetworkActivities } from './network-isolation.ts';
@@ -39,6 +40,7 @@ export function createControlActivities({
     ...createSweepActivities({ clients, drivers }),
     ...createLedgerActivities({ clients, recordedBy }),
     ...createProtectionActivities({ clients }),
+    ...createLastVerifiedActivities({ clients }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { FenceFact, FingerprintRef } from '../domain/facts.ts';
 import type { ApplicationCheck, Assertion } from '../domain/policy/verification-schema.ts';
 import { TAKEN, type CredentialFacts } from '../domain/isolation.ts';
@@ -8,6 +8,7 @@ import type { FreshnessRule, Policy, ResourceKind } from '../domain/policy/schem
 import type { Instant } from '../domain/units.ts';
 import type { CheckId, CheckResult } from '../domain/verdict.ts';
 import type { BootFacts, ProbeHooks, ProbeTarget } from '../probe/engine.ts';
+import { FingerprintUnreadable } from '../probe/errors.ts';
 import { decodeFingerprint, encodeFingerprint } from '../probe/postgresql/fingerprint-file.ts';
 import type { ReadingLoad } from '../probe/postgresql/load-guard.ts';
 import { sizeOf, type Fingerprint } from '../probe/postgresql/fingerprint.ts';
@@ -64,6 +65,8 @@ export interface RunCheck {
   readonly database: ProbedDatabase;
   readonly before: FingerprintRef;
   readonly after: FingerprintRef;
+  /** Second pass of the last verified point; null when there is none, absent when nobody looked. */
+  readonly lastVerified?: FingerprintRef | null;
   readonly boot: BootFacts | null;
   readonly freshness: readonly FreshnessRule[];
   readonly assertions?: readonly Assertion[];
@@ -133,6 +136,17 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     return fingerprint;
   }
 
+  /** Null when it is gone or damaged: what only remembers must not hold up a night for ever. */
+  async function loadIfThere(policy: Policy, ref: FingerprintRef): Promise<Fingerprint | null> {
+    try {
+      return await load(policy, ref);
+    } catch (error) {
+      const gone = error instanceof ApplicationFailure && error.type === 'FingerprintMissing';
+      if (gone || error instanceof FingerprintUnreadable) return null;
+      throw error;
+    }
+  }
+
   /** Runs probe work; what it throws is stripped of everything that could be row content. */
   async function probing<T>(what: string, work: (hooks: ProbeHooks) => Promise<T>): Promise<T> {
     const context = Context.current();
@@ -194,7 +208,7 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
 
     async runCheck(request: RunCheck): Promise<CheckResult> {
       const { policy, check, database, before, after, boot, freshness, backupAt, rpoSeconds } = request;
-      const { assertions = [], applicationChecks = [] } = request;
+      const { lastVerified, assertions = [], applicationChecks = [] } = request;
       return probing(`check ${check}`, async (hooks) =>
         engineFor(database.kind).check(
           check,
@@ -202,6 +216,9 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
             target: await target(database),
             before: await load(policy, before),
             after: await load(policy, after),
+            ...(lastVerified === undefined
+              ? {}
+              : { lastVerified: lastVerified && (await loadIfThere(policy, lastVerified)) }),
             boot,
             freshness,
             assertions,

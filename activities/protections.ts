@@ -25,9 +25,6 @@ const DAYS_TO_LOOK = [0, -1, 1, ...Array.from({ length: LATEST_DAYS - 1 }, (_, i
 
 /** Looks up, in the ledger, what earlier nights have stated. The ledger is the only history that Lifeboat has. */
 export function createProtectionActivities({ clients }: { clients: AwsClients }) {
-  const refusing = (doing: string) => (error: unknown) =>
-    refuse(error, { doing, otherwise: 'LedgerRefused', forget: clients.forget });
-
   return {
     /**
      * The statement that names this recovery point among its copies; null when none does. A point keeps the date of its original, and
@@ -39,20 +36,14 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       pointArn: string;
       createdAt: Instant;
     }): Promise<Protection | null> {
-      const { policy, resource, pointArn, createdAt } = ask;
-      const ledger = ledgerOf(policy, clients);
-      const days = DAYS_TO_LOOK.map((offset) => dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS)));
-      for (const day of days) {
-        const facts = await factsOf(ledger, day, `protect-${resource}-`, 'protection').catch(
-          refusing(`read the statements of ${day}`),
-        );
-        const found = facts.find(({ points }) => points.some(({ arn }) => arn === pointArn));
-        if (found === undefined) continue;
-        const [before, after] = found.fingerprints;
-        const fingerprints = before === undefined || after === undefined ? null : { before, after };
-        return { identity: found.resource, endpoint: found.endpoint, fingerprints };
-      }
-      return null;
+      const { policy, ...point } = ask;
+      return protectionOf(ledgerOf(policy, clients), point).catch((error: unknown) =>
+        refuse(error, {
+          doing: `look for the statement that protects ${point.resource}`,
+          otherwise: 'LedgerRefused',
+          forget: clients.forget,
+        }),
+      );
     },
 
     /** Points that were stated to lie in `vault` and came due since the previous pass, for the proof that they are gone. */
@@ -93,6 +84,22 @@ export function createProtectionActivities({ clients }: { clients: AwsClients })
       }
     },
   };
+}
+
+export async function protectionOf(
+  ledger: Ledger,
+  { resource, pointArn, createdAt }: { resource: string; pointArn: string; createdAt: Instant },
+): Promise<Protection | null> {
+  for (const offset of DAYS_TO_LOOK) {
+    const day = dayOf(new Date(Date.parse(createdAt) + offset * DAY_MS));
+    const facts = await factsOf(ledger, day, `protect-${resource}-`, 'protection');
+    const found = facts.find(({ points }) => points.some(({ arn }) => arn === pointArn));
+    if (found === undefined) continue;
+    const [before, after] = found.fingerprints;
+    const fingerprints = before === undefined || after === undefined ? null : { before, after };
+    return { identity: found.resource, endpoint: found.endpoint, fingerprints };
+  }
+  return null;
 }
 
 /** AWS's time at the newest retention pass of this policy; null when there was none. */

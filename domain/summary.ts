@@ -12,7 +12,10 @@ export function summaryOf({
   durationMs,
   findings,
 }: CheckResult): CheckSummary {
-  const loudest = findings.filter(({ severity }) => severity !== 'note').slice(0, SAID);
+  // What the anomaly check finds changes no verdict, and is all that it is asked for.
+  const loudest = findings
+    .filter(({ severity }) => severity !== 'note' || check === 'anomaly')
+    .slice(0, SAID);
   const says = loudest.map(({ message, where }) => (where === undefined ? message : `${message} (${where})`));
   return { check, status, examined, ...(coverage === undefined ? {} : { coverage }), durationMs, says };
 }

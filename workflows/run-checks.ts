@@ -1,4 +1,4 @@
-import { isCancellation } from '@temporalio/workflow';
+import { isCancellation, patched } from '@temporalio/workflow';
 import type { BootFacts } from '../activities/kinds/driver.ts';
 import type { ProbedDatabase } from '../activities/prober.ts';
 import type { Copy } from '../activities/restores.ts';
@@ -37,6 +37,7 @@ export async function runChecks(
         boot,
         freshness: entry.freshness,
         ...(check === 'semantics' ? ownQuestions(entry) : {}),
+        ...(check === 'anomaly' && patched('last-verified') ? await lastVerified(request, seen) : {}),
         backupAt: seen.point.createdAt,
         rpoSeconds: duration(policy.objectives.rpo),
       });
@@ -46,6 +47,19 @@ export async function runChecks(
       seen.checks.push(couldNotRun(check, `the ${check} check`, reasonOf(error), startedAt));
     }
   }
+}
+
+/** The second fingerprint of the last point that was verified before this one was made; null when there is none. */
+async function lastVerified({ policy, entry }: VerifyRequest, { point, protection }: Seen) {
+  if (point === null || protection === null) return {};
+  const { immutableId } = protection.identity;
+  const found = await quick.findLastVerified({
+    policy,
+    resource: entry.name,
+    immutableId,
+    before: point.createdAt,
+  });
+  return { lastVerified: found?.fingerprints.after ?? null };
 }
 
 /** What the policy itself wants to know. */

@@ -40,7 +40,6 @@ export function checkLines(
   ]);
   const lines = table(['check', 'verdict', 'examined', 'took'], rows);
   const said = checks
-    .filter(({ status }) => status !== 'passed')
     .flatMap(({ check, says }) => says.map((text) => `${check}: ${text}`))
     .filter((text) => !known.includes(text));
   return [...lines, ...said.map((text) => `  ${terminal.paint('yellow', '!')} ${text}`)];

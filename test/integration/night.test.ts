@@ -9,14 +9,17 @@ import { createLedgerReader } from '../../activities/ledger/index.ts';
 import type { DrillFact, RetentionFact } from '../../domain/facts.ts';
 import { restoreId, TASK_QUEUE } from '../../domain/names.ts';
 import { finalVault, vaultArn } from '../../domain/route.ts';
+import type { Policy } from '../../domain/policy/schema.ts';
 import type { NightRequest, NightResult, RestoreState } from '../../domain/requests.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import type { nightlyRun, restoreRequest } from '../../workflows/index.ts';
 import { ledgerClients } from '../support/ledger-clients.ts';
+import { connect } from '../../scripts/sample/connection.ts';
 import { foundIn, plant, PLANTED, readable, textOfFiles } from '../support/planted.ts';
 import { wholeSite, type WholeSite } from '../support/whole-site.ts';
 
 let site: WholeSite;
+let lastNight: NightResult;
 let reader: ReturnType<typeof createLedgerReader>;
 beforeAll(async () => {
   site = await wholeSite();
@@ -29,6 +32,13 @@ afterAll(async () => {
 }, 60_000);
 
 const policySha256 = 'ab'.repeat(32);
+
+/** The site's policy, which also wants to know whether the data look like those of the last verified point. */
+function watchful(): Policy {
+  const { policy } = site.zone;
+  const resources = policy.resources.map((one) => ({ ...one, checks: [...one.checks, 'anomaly' as const] }));
+  return { ...policy, resources };
+}
 
 async function night(changes: Partial<NightRequest> = {}): Promise<NightResult> {
   const slot = `${new Date().toISOString().slice(0, 19)}Z`;
@@ -57,7 +67,7 @@ async function drillFact(result: NightResult): Promise<DrillFact> {
 }
 
 test('a night on a busy database ends passed, isolated, taken down and sealed', async () => {
-  const result = await night();
+  const result = await night({ policy: watchful() });
   expect(result).toMatchObject({ verdict: 'passed', seal: { sequence: 1 } });
   const fact = await drillFact(result);
   expect(fact.point?.lock.state).toBe('immutable');
@@ -78,6 +88,11 @@ test('a night on a busy database ends passed, isolated, taken down and sealed', 
   const content = fact.checks.find(({ check }) => check === 'content');
   expect(content?.coverage?.provenRows).toBeGreaterThan(200_000);
   expect(content?.coverage?.notExaminedRows).toBe(0);
+  expect(fact.checks.find(({ check }) => check === 'anomaly')).toMatchObject({
+    status: 'passed',
+    findings: [],
+    notTested: [expect.stringContaining('no point was verified before this one')],
+  });
 }, 240_000);
 
 test.each([
@@ -201,10 +216,27 @@ test('no personal data leaves the databases: not in histories, logs, statements,
   expect([...texts.values()].some((text) => text.includes('person'))).toBe(true);
 }, 240_000);
 
-test('91 days later the points of the first nights are gone, and the pass says so with proof', async () => {
+test('names that were encrypted in place at the source are warned of with column and numbers, and the drill passes', async () => {
+  const client = await connect(site.zone.sample, 'ransom');
+  await client.query(`UPDATE public.customer SET name = encode(sha256(convert_to(name, 'UTF8')), 'base64')`);
+  await client.end();
   await admin('/clock/advance', { days: 91 });
-  const result = await night();
-  expect(result.verdict).toBe('passed');
+  lastNight = await night({ policy: watchful() });
+  expect(lastNight.verdict).toBe('passed');
+  const anomaly = (await drillFact(lastNight)).checks.find(({ check }) => check === 'anomaly');
+  expect(anomaly?.status).toBe('passed');
+  const warnings = new Map(anomaly?.findings.map(({ where, message }) => [where, message]));
+  expect(warnings.get('shop.public.customer.name')).toMatch(
+    /average length went from \d+\.\d to 44\.0 bytes; entropy went from \d\.\d to \d\.\d bits per byte/,
+  );
+  expect([...warnings.keys()]).not.toContain('shop.public.customer.email');
+  expect(
+    lastNight.resources[0]?.drill?.checks.find(({ check }) => check === 'anomaly')?.says.join(),
+  ).toContain('shop.public.customer.name');
+}, 240_000);
+
+test('91 days later the points of the first nights are gone, and the pass says so with proof', async () => {
+  expect(lastNight.verdict).toBe('passed');
   const listed = await reader.listStatements({ policy: site.zone.policy });
   const retention = listed.filter(({ key }) => key.includes('/retention-')).at(-1);
   const fact = (await reader.readStatement({ policy: site.zone.policy, key: retention?.key ?? '' })).statement

@@ -135,6 +135,7 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
             fingerprints: { before: fingerprint('before'), after: fingerprint('after') },
           },
     promisedPoints: async () => [],
+    findLastVerified: async () => null,
     takeFingerprint: async ({ pass }) => fingerprint(pass),
     firstQuery: async () => ({ at: AT, serverVersion: '18.4' }),
     runCheck: async ({ check }) =>
@@ -275,6 +276,8 @@ function pointIn(policy: Policy, vault: Vault, arn: string): RecoveryPointFacts 
         : { state: 'none' },
   };
 }
+
+export const passed = (check: CheckResult['check']): CheckResult => result(check, 'passed');
 
 function result(check: CheckResult['check'], status: Status): CheckResult {
   const severity = status === 'failed' ? ('failure' as const) : ('doubt' as const);

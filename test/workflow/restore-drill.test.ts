@@ -1,9 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { ProbeFence } from '../../activities/prober.ts';
+import type { ProbeFence, RunCheck } from '../../activities/prober.ts';
 import type { DrillFact } from '../../domain/facts.ts';
 import type { DrillRequest } from '../../domain/requests.ts';
-import { closedNetwork, fakeSite, somePolicy, type SiteOptions } from '../support/fake-site.ts';
+import {
+  closedNetwork,
+  fakeSite,
+  fingerprint,
+  passed,
+  somePolicy,
+  type FakeSite,
+  type SiteOptions,
+} from '../support/fake-site.ts';
 import { timeSkippingEnvironment } from '../support/temporal.ts';
 import { quietRuntime, serving } from './site.ts';
 
@@ -195,6 +203,51 @@ test('a check that could not be run leaves the drill inconclusive and the other 
   expect(result.verdict).toBe('inconclusive');
   expect(result.checks.map(({ status }) => status)).toEqual(Array(6).fill('inconclusive'));
   expect(calls.filter((call) => call === 'runCheck')).toHaveLength(6);
+});
+
+test.each([
+  ['the fingerprint of the last verified point', fingerprint('verified')],
+  ['nothing, when no point was verified before', null],
+])('the anomaly check is given %s', async (_, lastVerified) => {
+  const policy = somePolicy();
+  const resources = policy.resources.map((one) => ({
+    ...one,
+    checks: ['content' as const, 'anomaly' as const],
+  }));
+  const asked: Parameters<FakeSite['activities']['findLastVerified']>[0][] = [];
+  const given: Pick<RunCheck, 'check' | 'lastVerified'>[] = [];
+  const findLastVerified = async (ask: (typeof asked)[number]) => {
+    asked.push(ask);
+    const fingerprints = { before: fingerprint('before'), after: fingerprint('verified') };
+    return lastVerified && { slot: request.slot, pointArn: 'arn:point:earlier', fingerprints };
+  };
+  const runCheck = async ({ check, lastVerified: with_ }: RunCheck) => {
+    given.push({ check, ...(with_ === undefined ? {} : { lastVerified: with_ }) });
+    return passed(check);
+  };
+  const { result } = await drill(
+    { instead: { findLastVerified, runCheck } },
+    { ...request, policy: { ...policy, resources } },
+  );
+  expect(result.verdict).toBe('passed');
+  expect(given).toEqual([{ check: 'content' }, { check: 'anomaly', lastVerified }]);
+  expect(asked).toMatchObject([
+    { resource: 'orders', immutableId: 'db-ABC', before: '2026-11-21T02:30:00.000Z' },
+  ]);
+});
+
+test('when the ledger cannot be searched for the last verified point, the anomaly check is inconclusive and says why', async () => {
+  const policy = somePolicy();
+  const resources = policy.resources.map((one) => ({
+    ...one,
+    checks: ['content' as const, 'anomaly' as const],
+  }));
+  const { result } = await drill(
+    { refuse: { findLastVerified: 'LedgerRefused' } },
+    { ...request, policy: { ...policy, resources } },
+  );
+  expect(result.verdict).toBe('inconclusive');
+  expect(result.reasons.join()).toContain('anomaly: findLastVerified was refused');
 });
 
 test('a failed check fails the drill', async () => {

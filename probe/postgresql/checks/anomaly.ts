@@ -20,7 +20,12 @@ export const anomaly: Check = {
       };
     }
     if (lastVerified === null)
-      return { ...nothing, notTested: ['whether data jumped: no point was verified before this one'] };
+      return {
+        ...nothing,
+        notTested: [
+          'whether data jumped: no point was verified before this one, or its fingerprint is no longer there',
+        ],
+      };
     const parts = after.databases.flatMap(({ name, summaries }) => {
       const last = lastVerified.databases.find((database) => database.name === name)?.summaries;
       return summaries === undefined || last === undefined ? [] : [compareSummaries(name, last, summaries)];
@@ -39,6 +44,7 @@ export const anomaly: Check = {
       ],
       measured: {
         tablesCompared: compared,
+        comparedWith: lastVerified.takenAt,
         warnings: parts.reduce((n, { findings }) => n + findings.length, 0),
       },
     };
