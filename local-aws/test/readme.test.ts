@@ -1,18 +1,28 @@
 import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { operationsTable, withTable } from '../src/readme/operations-table.ts';
+import { failureModes } from '../src/readme/failure-table.ts';
+import { written } from '../src/readme/written.ts';
 import { Laboratory } from './support/local-aws.ts';
 
-test('the README lists exactly the operations that have a handler', async () => {
+test('the README lists exactly the operations that have a handler, and the failure modes that have a test', async () => {
   const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
   const lab = await Laboratory.start();
   try {
-    const table = operationsTable(await lab.aws.operations());
-    expect(table).toContain('`PutObject`');
+    expect(readme).toContain('`PutObject`');
     // If this fails: npx tsx local-aws/src/readme/write.ts
-    expect(withTable(readme, table)).toBe(readme);
+    expect(written(readme, await lab.aws.operations())).toBe(readme);
   } finally {
     await lab.close();
   }
+});
+
+test('each failure mode says what makes it', () => {
+  const modes = failureModes();
+  expect(modes.find(({ number }) => number === 15)).toEqual({
+    ...{ number: 15, what: 'a copy is queued, without any progress' },
+    means: ['`fault add stall-job service=rds job=copy-snapshot`', '`advance`'],
+  });
+  expect(modes.find(({ number }) => number === 30)?.means).toEqual([]);
+  expect(modes.find(({ number }) => number === 6)?.means).toEqual(['quota `ManualSnapshots`']);
 });

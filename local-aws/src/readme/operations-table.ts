@@ -1,8 +1,5 @@
 import type { Coverage } from '../index.ts';
 
-export const BEGIN = '<!-- operations: begin, written by src/readme/write.ts -->';
-export const END = '<!-- operations: end -->';
-
 const NAMES: Readonly<Record<string, string>> = {
   backup: 'AWS Backup',
   cloudtrail: 'CloudTrail',
@@ -27,12 +24,4 @@ export function operationsTable(operations: Readonly<Record<string, Coverage>>):
       return `| ${NAMES[service] ?? service} | ${implemented.length} of ${inModel} | ${list} |`;
     });
   return ['| service | operations | implemented |', '| --- | --- | --- |', ...rows].join('\n');
-}
-
-/** @throws Error when the README has lost its markers. */
-export function withTable(readme: string, table: string): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (begin === -1 || end < begin) throw new Error(`The README needs the lines ${BEGIN} and ${END}.`);
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${readme.slice(end)}`;
 }
