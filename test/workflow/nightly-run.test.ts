@@ -25,6 +25,11 @@ function night(changes: Partial<NightRequest> = {}): NightRequest {
   };
 }
 
+/** As the schedule starts it: the slot is that of the start. */
+function scheduled(changes: Partial<NightRequest> = {}): NightRequest {
+  return { policy: somePolicy(), policySha256: 'ff', ...changes };
+}
+
 async function run(options: SiteOptions = {}, request = night()) {
   const site = fakeSite(options);
   const result = await serving(env, site, async (start) => (await start('nightlyRun', request)).result());
@@ -56,26 +61,25 @@ test('an applied policy is on record with who applied it', async () => {
 });
 
 test('a policy in force of which no record says who applied it is put on record by the next scheduled night, without a name', async () => {
-  const { slot, ...scheduled } = night({ policy: somePolicy(2) });
   const policyOnRecord = async () => false;
-  const lost = await run({ instead: { policyOnRecord } }, scheduled);
+  const lost = await run({ instead: { policyOnRecord } }, scheduled({ policy: somePolicy(2) }));
   const applied = lost.statements.filter(({ type }) => type === 'policy-applied');
   expect(applied).toMatchObject([
     { policySha256: 'ff', seenInForce: lost.result.slot, resources: ['orders-0', 'orders-1'] },
   ]);
   expect(applied[0]).not.toHaveProperty('appliedBy');
-  const known = await run({}, night());
+  const known = await run({}, scheduled());
   expect(known.statements.filter(({ type }) => type === 'policy-applied')).toEqual([]);
   // What somebody runs by hand need not be what the schedule runs.
-  const byHand = await run({ instead: { policyOnRecord } }, { ...night(), slot: slot ?? '' });
+  const byHand = await run({ instead: { policyOnRecord } }, night());
   expect(byHand.statements.filter(({ type }) => type === 'policy-applied')).toEqual([]);
 });
 
 test('a record of the policy that cannot be looked up does not keep the night from protecting', async () => {
-  const { slot: _, ...scheduled } = night({ policy: { ...somePolicy(), knownBad: 'off' } });
+  const policy = { ...somePolicy(), knownBad: 'off' as const };
   const { result } = await run(
     { refuse: { policyOnRecord: 'LedgerRefused' } },
-    { ...scheduled, only: 'protect' },
+    scheduled({ policy, only: 'protect' }),
   );
   expect(result.resources[0]?.protection?.outcome).toBe('protected');
 });
