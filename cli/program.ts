@@ -132,6 +132,26 @@ function addRestore(program: Command, run: RunVerb): void {
       run((world) => requestRestore(world, resource, options)),
     );
   restore
+    .command('approve <request>')
+    .description('agree to a restore, as one of the approvers of the policy; never the one who asked')
+    .option('--reason <text>', 'remarks; part of the evidence')
+    .option(...AS)
+    .action((request: string, options: { as?: string; reason?: string }) =>
+      run(async (world) =>
+        (await import('./verbs/restore-decide.ts')).decideRestore(world, request, 'approved', options),
+      ),
+    );
+  restore
+    .command('deny <request>')
+    .description('deny a restore; it ends without having begun')
+    .requiredOption('--reason <text>', 'why; part of the evidence')
+    .option(...AS)
+    .action((request: string, options: { as?: string; reason: string }) =>
+      run(async (world) =>
+        (await import('./verbs/restore-decide.ts')).decideRestore(world, request, 'denied', options),
+      ),
+    );
+  restore
     .command('status [request]')
     .description('one request, or all of them')
     .action((request: string | undefined) => run((world) => restoreStatus(world, request)));

@@ -146,6 +146,8 @@ export interface AccessFact extends Claim {
   readonly resource: string;
   readonly person: string;
   readonly secretArn: string | null;
+  /** Who agreed to the restore; absent in older statements. */
+  readonly approvedBy?: readonly string[];
   readonly until: Instant;
   /** How its end was seen, for example the refusal of the database. */
   readonly seen: string | null;

@@ -199,6 +199,8 @@ export interface RestoreFact {
     readonly decision: 'approved' | 'denied';
     readonly at: Instant;
   }[];
+  /** How many people had to agree; absent in older statements. */
+  readonly approvalsNeeded?: number;
   /** AWS's instants of the phases that have been reached; a hand-over is later than the statement of it by seconds at most. */
   readonly startedAt?: Instant;
   readonly handedOverAt?: Instant | null;

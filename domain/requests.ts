@@ -142,7 +142,8 @@ export interface RestoreRequest extends UnderPolicy {
   readonly acceptUnverified: boolean;
 }
 
-export type RestorePhase = 'restoring' | 'verifying' | 'handed-over' | 'taking-down' | 'ended';
+export type RestorePhase =
+  'awaiting-approval' | 'restoring' | 'verifying' | 'handed-over' | 'taking-down' | 'ended';
 
 /** Answer to the `state` query of a restore request. Holds the ARN of the secret, never the secret. */
 export interface RestoreState {
@@ -152,6 +153,14 @@ export interface RestoreState {
   readonly endpoint: string | null;
   readonly secretArn: string | null;
   readonly deadline: Instant | null;
+  /** Null when the policy wants nobody to agree. */
+  readonly approval: {
+    readonly needed: number;
+    readonly approvers: readonly string[];
+    readonly decisions: readonly RestoreDecision[];
+    /** By Temporal's clock. */
+    readonly until: Instant;
+  } | null;
 }
 
 export interface RestoreResult {
@@ -162,6 +171,14 @@ export interface RestoreResult {
   readonly ended: string;
   readonly cleanedUp: boolean;
   readonly statement: StatementRef | null;
+}
+
+/** Payload of the `decide` update of a restore request. */
+export interface RestoreDecision {
+  readonly by: string;
+  readonly decision: 'approved' | 'denied';
+  /** Must not be empty when it is denied. */
+  readonly reason: string;
 }
 
 /** Payload of the `finish` update of a restore request. */

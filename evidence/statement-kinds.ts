@@ -111,7 +111,7 @@ export const STATEMENT_KINDS: Kinds = {
   },
   approval: {
     says: (f) => `${f.by} ${f.decision} the request ${f.request}${because(f.reason)}.`,
-    writtenBy: null,
+    writtenBy: 'restoreRequest, for lifeboat restore approve and deny',
     toldBy: 'restore (approvals)',
   },
   access: {

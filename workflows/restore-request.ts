@@ -7,12 +7,14 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { approvalRules } from '../domain/approvals.ts';
 import { checksOf } from '../domain/policy/checks.ts';
 import { judgeDrill } from '../domain/drill-verdict.ts';
 import { RESTORE_PREFIX, restoredName, slotOf } from '../domain/names.ts';
 import type { RestoreFact, StatementRef, TeardownFact } from '../domain/facts.ts';
 import type {
   FinishRestore,
+  RestoreDecision,
   RestorePhase,
   RestoreRequest,
   RestoreResult,
@@ -23,6 +25,7 @@ import { duration, type Instant } from '../domain/units.ts';
 import type { Status } from '../domain/verdict.ts';
 import { proveAbsence } from './absence.ts';
 import { evidence, quick, untilKnown } from './activities.ts';
+import { awaitApproval } from './await-approval.ts';
 import { withCleanup } from './cleanup.ts';
 import { recordProofs } from './proofs.ts';
 import { trackProgress } from './progress.ts';
@@ -31,6 +34,7 @@ import { isStepFailure, failureTypeOf, reasonOf, refusal } from './reasons.ts';
 import { nothingSeen, verifyCopy, VERIFY_STEPS } from './verify-copy.ts';
 
 export const stateQuery = defineQuery<RestoreState>('state');
+export const decideUpdate = defineUpdate<RestoreState, [RestoreDecision]>('decide');
 export const finishUpdate = defineUpdate<RestoreState, [FinishRestore]>('finish');
 
 /** Added to the deadline in the copy's expiry tag: the sweeper must not be quicker than the workflow itself. */
@@ -48,9 +52,11 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   const entry = policy.resources.find(({ name }) => name === resource);
   if (entry === undefined)
     throw refusal('ResourceMissing', `The policy "${policy.name}" has no resource "${resource}".`);
-  const progress = trackProgress([...VERIFY_STEPS, 'hand over', 'teardown', 'statement']);
+  const rules = approvalRules(policy);
+  const asked = rules.needed > 0 ? ['approval'] : [];
+  const progress = trackProgress([...asked, ...VERIFY_STEPS, 'hand over', 'teardown', 'statement']);
   const seen = nothingSeen();
-  let phase: RestorePhase = 'restoring';
+  let phase: RestorePhase = rules.needed > 0 ? 'awaiting-approval' : 'restoring';
   const judged: { verdict: { status: Status; reasons: readonly string[] } | null } = { verdict: null };
   let deadline: Instant | null = null;
   let finishedBy: string | null = null;
@@ -65,8 +71,18 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
         : null,
     secretArn: phase === 'handed-over' ? seen.secretArn : null,
     deadline,
+    approval: approval.state(),
   });
+  const approval = awaitApproval(
+    request,
+    rules,
+    () => phase,
+    () => finishedBy !== null,
+  );
   setHandler(stateQuery, state);
+  setHandler(decideUpdate, (decision) => (approval.decide(decision), state()), {
+    validator: approval.validate,
+  });
   setHandler(
     finishUpdate,
     ({ by }: FinishRestore): RestoreState => {
@@ -88,6 +104,11 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   let handedOver = false;
 
   const { ended, teardown: removed } = await withCleanup(async (onExit) => {
+    if (rules.needed > 0) {
+      await progress.step('approval', approval.wait);
+      if (approval.refused() !== null || finishedBy !== null) return;
+      phase = 'restoring';
+    }
     const verify = {
       policy,
       entry,
@@ -114,7 +135,10 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   const { teardown, absence } = await proveAbsence({ policy, drill, copyName }, seen, removed);
 
   const failure = 'error' in ended ? ended.error : null;
-  const final = judged.verdict ?? judgeSoFar(failure);
+  const refused = approval.refused();
+  const final =
+    judged.verdict ??
+    (refused === null ? judgeSoFar(failure) : { status: 'inconclusive' as const, reasons: [refused] });
   const how = endedHow(failure);
   judged.verdict = final;
   phase = 'ended';
@@ -175,6 +199,10 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
         resource,
         person: request.requestedBy,
         secretArn: seen.secretArn,
+        approvedBy: approval
+          .given()
+          .filter(({ decision }) => decision === 'approved')
+          .map(({ by }) => by),
         until: deadline ?? at,
         seen: how,
       },
@@ -208,6 +236,8 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
   }
 
   function endedHow(error: unknown): string {
+    const refused = approval.refused();
+    if (refused !== null) return refused;
     if (finishedBy !== null) return `finished by ${finishedBy}`;
     if (error !== null) return reasonOf(error);
     return handedOver ? 'its deadline passed' : 'it was not verified, and not handed over';
@@ -238,6 +268,8 @@ export async function restoreRequest(request: RestoreRequest): Promise<RestoreRe
         deadline,
         ended: how,
         teardown: at === 'ended' ? gone : null,
+        approvals: approval.given(),
+        approvalsNeeded: rules.needed,
       },
     });
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { approvalRules } from '../../domain/approvals.ts';
 import { restoreId } from '../../domain/names.ts';
 import type { FinishRestore, RestoreRequest, RestoreResult, RestoreState } from '../../domain/requests.ts';
 import { duration, DURATION_PATTERN } from '../../domain/units.ts';
@@ -8,7 +9,7 @@ import { follow } from '../follow.ts';
 import { resourceNamed, startRestore } from '../runs.ts';
 import { painted, table, type Terminal } from '../terminal.ts';
 import type { World } from '../world.ts';
-import { when } from '../../domain/words.ts';
+import { some, when } from '../../domain/words.ts';
 import { withControlPlane } from './with-control-plane.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -52,6 +53,11 @@ export async function requestRestore(
       return EXIT.ok;
     }
     world.terminal.note(`Started ${id}.`);
+    const { needed, approvers } = approvalRules(loaded.policy);
+    if (needed > 0)
+      world.terminal.note(
+        `It begins when ${needed} of ${approvers.join(', ')} agreed: lifeboat restore approve ${request.request}`,
+      );
     const state = await follow(plane, id, handedOverOrEnded(plane, id, world.sleep), world);
     world.terminal.result({ request: request.request, run: id, ...state });
     for (const line of stateLines(world.terminal, request.request, state)) world.terminal.say(line);
@@ -164,6 +170,7 @@ function stateAtEnd({ verdict, reasons, ended }: RestoreResult): RestoreState {
     endpoint: null,
     secretArn: null,
     deadline: null,
+    approval: null,
   };
 }
 
@@ -176,11 +183,21 @@ function stateLines(terminal: Terminal, request: string, state: RestoreState): s
   return [
     `${terminal.paint('bold', request)} ${phase}, verdict ${verdict === null ? 'not there yet' : painted(terminal, verdict)}`,
     ...reasons.map((reason) => `  ${terminal.paint('yellow', '!')} ${reason}`),
+    ...[approvalLine(state)].filter((line) => line !== null),
     ...(endpoint === null ? [] : [`endpoint: ${endpoint}`]),
     ...(secretArn === null ? [] : [`credentials: secret ${secretArn}`]),
     ...(deadline === null ? [] : [`kept until: ${when(deadline)}, then taken down`]),
     ...(phase === 'handed-over' ? [`When you are done: lifeboat restore finish ${request}`] : []),
   ];
+}
+
+/** What a request that waits for people waits for; null when it does not wait. */
+export function approvalLine({ phase, approval }: RestoreState): string | null {
+  if (phase !== 'awaiting-approval' || approval === null) return null;
+  const { needed, approvers, decisions, until } = approval;
+  const approved = decisions.filter(({ decision }) => decision === 'approved').map(({ by }) => by);
+  const given = approved.length === 0 ? 'nobody has agreed yet' : `${approved.join(', ')} agreed`;
+  return `waits until ${when(until)} for ${some(needed, 'approval')} of ${approvers.join(', ')}; ${given}`;
 }
 
 function requestName(resource: string, asked: string | undefined, now: Date): string {

@@ -180,6 +180,18 @@ export const policySchema = z.strictObject({
     .describe(
       'Where data may be. What would put it elsewhere is refused here, and again when it is asked for.',
     ),
+  restore: z
+    .strictObject({
+      approvals: wholeNumber(0, 5)
+        .default(0)
+        .describe('How many people must agree to a restore before it begins; never the one who asked.'),
+      approvers: z.array(person).default([]).describe('People who may agree to a restore, or deny it.'),
+      decideWithin: duration
+        .default('4h')
+        .describe('A restore that has not been agreed to after this time is not carried out.'),
+    })
+    .prefault({})
+    .describe('Who must agree to restores that people ask for (`lifeboat restore approve`).'),
   reviewers: z
     .array(person)
     .default([])

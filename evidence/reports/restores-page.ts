@@ -75,7 +75,9 @@ function details(entry: RestoreEntry): Html {
         approvals === undefined
           ? notRecorded(missing['approvals'] ?? '')
           : approvals.length === 0
-            ? 'none were needed'
+            ? fact.approvalsNeeded === undefined || fact.approvalsNeeded === 0
+              ? 'none were needed'
+              : `none of the ${fact.approvalsNeeded} that were needed`
             : listOf(approvals.map(({ by, decision, at }) => `${by} ${decision} at ${when(at)}`)),
       ],
       [

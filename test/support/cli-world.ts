@@ -64,7 +64,7 @@ function planeOf(temporal: FakeTemporal): ControlPlane {
     },
     async update<T>(id: string, name: string, argument: unknown): Promise<T> {
       temporal.updates.push({ id, name, argument });
-      return undefined as T;
+      return temporal.queries.get(`${id} ${name}`) as T;
     },
     describe: async (id) => temporal.runs.find((run) => run.id === id) ?? null,
     runs: async ({ type, idPrefix, limit }) =>

@@ -372,8 +372,45 @@ describe('restore', () => {
     endpoint: '127.20.1.5:5432',
     secretArn: 'arn:aws:secretsmanager:us-east-1:333333333333:secret:x',
     deadline: '2026-11-21T10:30:00Z',
+    approval: null,
   };
   const ASK = ['restore', 'request', 'orders', '--reason', 'a bad deploy', '--name', 'bad-deploy'];
+
+  test('an approval goes to the request, and what it still waits for is said', async () => {
+    const temporal = fakeTemporal();
+    const approval = {
+      needed: 2,
+      approvers: ['grace', 'linus'],
+      decisions: [{ by: 'grace', decision: 'approved', reason: '' }],
+      until: '2026-11-21T06:30:00.000Z',
+    };
+    temporal.runs.push({
+      ...{ id: 'restore/bad-deploy', type: 'restoreRequest', status: 'running' },
+      ...{ startedAt: NOW.toISOString(), endedAt: null },
+    });
+    temporal.queries.set('restore/bad-deploy decide', {
+      ...HANDED_OVER,
+      phase: 'awaiting-approval',
+      approval,
+    });
+    const { status, out } = await lifeboat(['restore', 'approve', 'bad-deploy', '--as', 'grace'], temporal);
+    expect(status).toBe(0);
+    expect(temporal.updates).toEqual([
+      {
+        id: 'restore/bad-deploy',
+        name: 'decide',
+        argument: { by: 'grace', decision: 'approved', reason: '' },
+      },
+    ]);
+    expect(out).toContain('grace approved bad-deploy.');
+    expect(out).toContain(
+      'waits until 2026-11-21 06:30:00 UTC for 2 approvals of grace, linus; grace agreed',
+    );
+    expect((await lifeboat(['restore', 'deny', 'bad-deploy'], temporal)).err).toContain('--reason');
+    expect((await lifeboat(['restore', 'approve', 'nothing'], temporal)).err).toContain(
+      'There is no restore request',
+    );
+  });
 
   test('a request is handed over with endpoint, secret, deadline and how to end it', async () => {
     const temporal = fakeTemporal();

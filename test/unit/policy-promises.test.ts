@@ -116,6 +116,8 @@ test('reviewers and owners of waivers are people, each once, and no waiver outli
   expect(said('waivers: { longest: 500d }\n')).toEqual([
     expect.stringContaining('longer than ledger.keep (400d)'),
   ]);
+  expect(said('restore: { approvals: 2, approvers: [grace] }\n')[0]).toContain('no restore could ever begin');
+  expect(said('restore: { approvals: 1, approvers: [grace] }\n')).toEqual([]);
   expect(said('reviewers: ["two words"]\n')[0]).toContain('a person as in --as');
 });
 

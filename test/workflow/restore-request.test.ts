@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { RestoreFact } from '../../domain/facts.ts';
 import type { RestoreRequest, RestoreState } from '../../domain/requests.ts';
@@ -108,4 +108,89 @@ test('nobody keeps a copy for longer than a day', async () => {
   const { statements } = await restore({}, { ...request, keepSeconds: 30 * 86_400 });
   const handedOver = statements.find((fact) => (fact as RestoreFact).phase === 'handed-over') as RestoreFact;
   expect(handedOver.deadline).toBe('2026-11-22T02:30:00.000Z');
+});
+
+describe('a policy that wants two people to agree', () => {
+  const plain = somePolicy();
+  const policy = {
+    ...plain,
+    restore: { approvals: 2, approvers: ['ada', 'grace', 'linus', 'barbara'], decideWithin: '4h' },
+  };
+  const asked = { ...request, policy };
+  const decide = (handle: unknown, by: string, decision = 'approved', reason = ''): Promise<RestoreState> =>
+    (handle as Handle).executeUpdate('decide', { args: [{ by, decision, reason }] });
+  const refusedWith = (message: string) => ({
+    cause: expect.objectContaining({ type: 'RequestRefused', message: expect.stringContaining(message) }),
+  });
+
+  test('begins nothing before they did, and names them in every statement', async () => {
+    const site = fakeSite();
+    const result = await serving(env, site, async (start) => {
+      const handle = await start('restoreRequest', asked);
+      await untilPhase(handle, 'awaiting-approval');
+      const one = await decide(handle, 'grace');
+      expect(one.approval).toMatchObject({ needed: 2, decisions: [{ by: 'grace' }] });
+      expect(site.calls).not.toContain('choosePoint');
+      await decide(handle, 'linus', 'approved', 'go on');
+      return handle.result();
+    });
+    expect(result).toMatchObject({ verdict: 'passed', handedOver: true });
+    const of = (type: string) => site.statements.filter((fact) => fact.type === type);
+    expect(of('approval')).toMatchObject([
+      { by: 'grace', decision: 'approved', request: 'r-1' },
+      { by: 'linus', decision: 'approved', reason: 'go on' },
+    ]);
+    for (const fact of of('restore'))
+      expect(fact).toMatchObject({ approvalsNeeded: 2, approvals: [{ by: 'grace' }, { by: 'linus' }] });
+    for (const fact of of('access')) expect(fact).toMatchObject({ approvedBy: ['grace', 'linus'] });
+  });
+
+  test('refuses the person who asked, strangers, second votes, and a denial without a reason', async () => {
+    const site = fakeSite();
+    const result = await serving(env, site, async (start) => {
+      const handle = await start('restoreRequest', asked);
+      await untilPhase(handle, 'awaiting-approval');
+      await expect(decide(handle, 'ada')).rejects.toMatchObject(refusedWith('ada asked for this restore'));
+      await expect(decide(handle, 'mallory')).rejects.toMatchObject(refusedWith('not one of the policy'));
+      await expect(decide(handle, 'grace', 'denied')).rejects.toMatchObject(refusedWith('Say why'));
+      await decide(handle, 'grace');
+      await expect(decide(handle, 'grace')).rejects.toMatchObject(
+        refusedWith('grace has approved it already'),
+      );
+      await decide(handle, 'linus', 'denied', 'that table is still there');
+      const ended = await handle.result();
+      return ended;
+    });
+    expect(result).toMatchObject({
+      verdict: 'inconclusive',
+      handedOver: false,
+      ended: 'denied by linus: that table is still there',
+      cleanedUp: true,
+    });
+    expect(site.calls).not.toContain('startRestore');
+    expect(site.statements.at(-1)).toMatchObject({
+      type: 'restore',
+      phase: 'ended',
+      verdict: 'inconclusive',
+    });
+  });
+
+  test('is not kept waiting for ever: what nobody agreed to in time does not begin', async () => {
+    const { result, calls, phases } = await restore({}, asked);
+    expect(result.ended).toBe('it was not agreed to within 4 h: 0 of 2 approvals');
+    expect(calls).not.toContain('choosePoint');
+    expect(phases).toEqual(['ended']);
+  });
+
+  test('may be told by who asked that it is not needed any more', async () => {
+    const site = fakeSite();
+    const result = await serving(env, site, async (start) => {
+      const handle = await start('restoreRequest', asked);
+      await untilPhase(handle, 'awaiting-approval');
+      await (handle as unknown as Handle).executeUpdate('finish', { args: [{ by: 'ada' }] });
+      return handle.result();
+    });
+    expect(result).toMatchObject({ ended: 'finished by ada', handedOver: false });
+    expect(site.calls).not.toContain('choosePoint');
+  });
 });
