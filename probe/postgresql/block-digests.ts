@@ -12,6 +12,7 @@ const BYTES_PER_BLOCK = 12;
 /** No 32 kB page holds more row versions than this; TID range scans exist from PostgreSQL 14. */
 const MAX_ROWS_PER_BLOCK = 1_200;
 const FIRST_WITH_TID_RANGES = 140_000;
+const FIRST_WITH_BIT_XOR = 140_000;
 
 export interface ChunkDigest {
   readonly rows: number;
@@ -39,15 +40,19 @@ export function chunkSql(
     serverVersion >= FIRST_WITH_TID_RANGES
       ? `t.ctid >= ('(' || g || ',0)')::pg_catalog.tid AND t.ctid < ('(' || g + 1 || ',0)')::pg_catalog.tid`
       : `t.ctid = ANY (ARRAY(SELECT ('(' || g || ',' || i || ')')::pg_catalog.tid FROM generate_series(1, ${MAX_ROWS_PER_BLOCK}) i))`;
+  const together =
+    serverVersion >= FIRST_WITH_BIT_XOR
+      ? 'bit_xor(r.h)'
+      : 'pg_catalog.hashtextextended(sum(r.h)::pg_catalog.text COLLATE "C", 0)';
   // OFFSET 0 keeps the row's digest from being computed once for the count and once more for the sum.
   return `
     SELECT coalesce(sum(x.visible), 0)::text AS rows, coalesce(sum(x.late), 0)::text AS late,
       string_agg(int4send(x.old::int4) || int8send(coalesce(x.digest, 0)), ''::bytea ORDER BY g) AS blocks
     FROM generate_series($1::int4, $2::int4 - 1) g, LATERAL (
-      SELECT count(*) AS visible, count(r.h) AS old, bit_xor(r.h) AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
+      SELECT count(*) AS visible, count(r.h) AS old, ${together} AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
         SELECT pg_catalog.age(t.xmin) BETWEEN $5::int4 AND $6::int4 AS late,
           CASE WHEN pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4::int4 AND pg_catalog.age(t.xmin) NOT BETWEEN $5 AND $6
-            THEN ${rowHashSql(relation.columns, seed, 't')} END AS h
+            THEN ${rowHashSql(relation.columns, seed, 't', serverVersion)} END AS h
         FROM ONLY ${qualified(relation.schema, relation.name)} t WHERE ${place} OFFSET 0) r) x`;
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { quoted } from './names.ts';
 
+const FIRST_WITH_TID_HASH = 140_000;
+
 /**
  * How the value of one column is hashed inside the server. `function` is one of PostgreSQL's own extended hash functions, `array` and
  * `enum` the generic ones, `text` goes through the value's text form: slower, and always possible.
@@ -18,7 +20,12 @@ export interface HashedColumn {
  * SQL for the 64-bit digest of one row, `ctid` included: a different seed per column and per NULL, xor-ed, then hashed once more. Two rows
  * of one block never have the same digest, so that a block's rows may be xor-ed together.
  */
-export function rowHashSql(columns: readonly HashedColumn[], seed: string, alias: string): string {
+export function rowHashSql(
+  columns: readonly HashedColumn[],
+  seed: string,
+  alias: string,
+  serverVersion: number,
+): string {
   const terms = columns.map((column) => {
     const value = valueSql(
       column,
@@ -27,7 +34,10 @@ export function rowHashSql(columns: readonly HashedColumn[], seed: string, alias
     );
     return `coalesce(${value}, ${seedFor(seed, `null ${column.number}`)})`;
   });
-  const place = `pg_catalog.hashtidextended(${alias}.ctid, ${seedFor(seed, 'ctid')})`;
+  const place =
+    serverVersion >= FIRST_WITH_TID_HASH
+      ? `pg_catalog.hashtidextended(${alias}.ctid, ${seedFor(seed, 'ctid')})`
+      : `pg_catalog.hashtextextended(${alias}.ctid::pg_catalog.text COLLATE "C", ${seedFor(seed, 'ctid')})`;
   return `pg_catalog.hashint8extended(${balanced([...terms, place])}, ${seedFor(seed, 'row')})`;
 }
 

@@ -21,13 +21,13 @@ export interface DamageResult {
 
 /** Does `count` damages, kind after kind and round after round, several at once. */
 export async function damageRun(
-  { count, seed, atOnce, only }: LabOptions,
+  { count, seed, atOnce, only, embedded }: LabOptions,
   say: (line: string) => void,
 ): Promise<DamageResult> {
   const startedAt = Date.now();
   const kinds = DAMAGE_KINDS.filter(({ name }) => name.includes(only));
   if (kinds.length === 0) throw new Error(`No kind of damage has "${only}" in its name.`);
-  const lab = await ProbeLab.open();
+  const lab = await ProbeLab.open(embedded);
   try {
     const base: Base = await buildBase(lab);
     say(

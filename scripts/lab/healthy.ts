@@ -36,7 +36,7 @@ const ROUNDS_PER_SOURCE = 20;
 
 /** Backs up and restores a source under nasty write load, and asks every check of each copy. */
 export async function healthyRun(
-  { count, atOnce }: LabOptions,
+  { count, atOnce, embedded }: LabOptions,
   say: (line: string) => void,
 ): Promise<HealthyResult> {
   const startedAt = Date.now();
@@ -44,7 +44,7 @@ export async function healthyRun(
   let statementsWritten = 0;
   let next = 0;
   while (next < count) {
-    const lab = await ProbeLab.open();
+    const lab = await ProbeLab.open(embedded);
     try {
       const source = await lab.source(STORM_SETTINGS);
       await fillStormySource(lab, source);

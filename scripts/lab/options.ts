@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { OTHER_MAJORS, USUAL_MAJOR, embeddedEdition } from './editions.ts';
 
 export interface LabOptions {
   readonly what: 'damage' | 'healthy';
@@ -9,13 +10,17 @@ export interface LabOptions {
   readonly atOnce: number;
   /** Only kinds of damage whose name holds this. */
   readonly only: string;
+  /** Name of the package with PostgreSQL's programs; undefined = the usual ones. */
+  readonly embedded: string | undefined;
 }
 
-export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS]
-npm run lab -- healthy [--count N] [--seed S] [--json FILE]
+export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS] [--postgres MAJOR]
+npm run lab -- healthy [--count N] [--seed S] [--json FILE] [--postgres MAJOR]
 
 damage   restores N copies of a busy source, does one seeded damage to each, and asks every check: none may pass
 healthy  restores N copies of a source under nasty write load, and asks every check: none may fail
+
+MAJOR is a major version of PostgreSQL, ${[...OTHER_MAJORS, USUAL_MAJOR].join(', ')}.
 `;
 
 /** @throws Error in words when the command line makes no sense. */
@@ -29,6 +34,7 @@ export function labOptions(args: readonly string[]): LabOptions {
       json: { type: 'string' },
       'at-once': { type: 'string', default: String(availableParallelism()) },
       only: { type: 'string', default: '' },
+      postgres: { type: 'string' },
     },
   });
   const [what, ...more] = positionals;
@@ -41,7 +47,14 @@ export function labOptions(args: readonly string[]): LabOptions {
     json: values.json ?? null,
     atOnce: whole(values['at-once'], '--at-once'),
     only: values.only,
+    embedded: embeddedOf(values.postgres),
   };
+}
+
+function embeddedOf(major: string | undefined): string | undefined {
+  if (major === undefined || major === String(USUAL_MAJOR)) return undefined;
+  if (OTHER_MAJORS.some((other) => String(other) === major)) return embeddedEdition(Number(major));
+  throw new Error(`--postgres must be one of ${[...OTHER_MAJORS, USUAL_MAJOR].join(', ')}, not "${major}".`);
 }
 
 function whole(text: string, option: string): number {

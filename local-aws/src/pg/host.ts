@@ -22,18 +22,20 @@ export interface PostgresHost {
 
 /**
  * Finds the binaries and opens both authorities below `stateDir`, which is made when it is missing.
- * @param binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
+ * @param options.binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
+ * @param options.embedded name under which another edition of the embedded ones is installed, for example an older major version.
  */
 export async function openPostgresHost(options: {
   stateDir: string;
   binDir?: string | undefined;
+  embedded?: string | undefined;
 }): Promise<PostgresHost> {
-  const { stateDir, binDir } = options;
+  const { stateDir, binDir, embedded } = options;
   await mkdir(stateDir, { recursive: true });
   const account = serverAccount();
   requireOpenFolder(stateDir, account);
   const [binaries, authority, adminAuthority, setpriv] = await Promise.all([
-    findBinaries({ stateDir, binDir, account }),
+    findBinaries({ stateDir, binDir, embedded, account }),
     openAuthority(join(stateDir, 'authority', 'databases.pem'), 'Local AWS database authority'),
     openAuthority(join(stateDir, 'authority', 'service.pem'), 'Local AWS service authority'),
     findSetpriv(),

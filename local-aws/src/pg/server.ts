@@ -337,16 +337,8 @@ export class StartFailure extends Error {
 async function initdb(host: PostgresHost, dataDir: string): Promise<void> {
   const { binaries, account } = host;
   const args = [
-    ...[
-      '-D',
-      dataDir,
-      '-U',
-      ADMIN_ROLE,
-      '--auth=reject',
-      '--encoding=UTF8',
-      '--no-sync',
-      '--no-instructions',
-    ],
+    ...['-D', dataDir, '-U', ADMIN_ROLE, '--auth=reject', '--encoding=UTF8', '--no-sync'],
+    ...(binaries.major >= 14 ? ['--no-instructions'] : []),
     ...['--wal-segsize=1', '--data-checksums'],
     // Collation that depends on PostgreSQL alone: a snapshot sorts the same on every computer.
     ...(binaries.major >= 17

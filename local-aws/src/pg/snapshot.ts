@@ -49,6 +49,15 @@ const SKIPPED =
   /^(postmaster\.(pid|opts)|backup_label(\.old)?|tablespace_map(\.old)?|.*\/?pgsql_tmp[^/]*|.*\/?pg_internal\.init(\.\d+)?|.*\/t\d+_\d+[^/]*|pg_logical\/snapshots\/.*)$/;
 const CONTROL_FILE = 'global/pg_control';
 
+const BACKUP_CALLS = {
+  start: 'pg_backup_start($1, fast => true)',
+  stop: 'pg_backup_stop(wait_for_archive => false)',
+};
+const BACKUP_CALLS_BEFORE_15 = {
+  start: 'pg_start_backup($1, fast => true, exclusive => false)',
+  stop: 'pg_stop_backup(exclusive => false, wait_for_archive => false)',
+};
+
 /**
  * Copies a running server into `dir` (`data/` and `manifest.json`), consistent as of the end of the copy.
  * Writers are not held up. A slot keeps the WAL of the copy's duration from being recycled meanwhile.
@@ -62,13 +71,10 @@ export async function takeSnapshot(
   const data = join(dir, 'data');
   await ownedFolder(server.host, dir);
   return server.asAdmin(async (client) => {
+    const calls = server.host.binaries.major >= 15 ? BACKUP_CALLS : BACKUP_CALLS_BEFORE_15;
     const slot = `snapshot_${randomUUID().replaceAll('-', '')}`;
     await client.query('SELECT pg_create_physical_replication_slot($1, true, true)', [slot]);
-    const start = await one<{ lsn: string }>(
-      client,
-      'SELECT pg_backup_start($1, fast => true)::text AS lsn',
-      [slot],
-    );
+    const start = await one<{ lsn: string }>(client, `SELECT ${calls.start}::text AS lsn`, [slot]);
     const listing = await listTree(server.dataDir, {
       skip: (path) => SKIPPED.test(path),
       hollow: (path) => HOLLOW.has(path),
@@ -86,7 +92,7 @@ export async function takeSnapshot(
       `SELECT lsn::text, labelfile, spcmapfile, pg_walfile_name(lsn) AS wal, clock_timestamp() AS at,
               (SELECT system_identifier::text FROM pg_control_system()) AS system,
               (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline
-         FROM pg_backup_stop(wait_for_archive => false)`,
+         FROM ${calls.stop}`,
     );
     if (stop.spcmapfile !== '')
       throw new Error('The database uses tablespaces, which a snapshot here cannot hold.');

@@ -1,7 +1,7 @@
 import type { Finding } from '../../../domain/verdict.ts';
 import { QueryRefused } from '../../errors.ts';
-import { listDatabases, openFirst } from '../server.ts';
-import { withCopySession } from '../session.ts';
+import { identify, listDatabases, openFirst } from '../server.ts';
+import { type Session, withCopySession } from '../session.ts';
 import { compareCounts } from './structure-counts.ts';
 import { compareLengths } from './structure-lengths.ts';
 import { checkHeaps } from './structure-heaps.ts';
@@ -25,7 +25,7 @@ export const structure: Check = {
 
   async run({ target, before, after }, { signal, say }) {
     const first = await openFirst(target, signal);
-    const { open, closed } = await listDatabases(first).finally(() => first.close());
+    const { open, closed, versionNumber } = await overview(first).finally(() => first.close());
     const findings: Finding[] = closed.map(({ what, reason }) => doubt('not-examined', reason, what));
     const parts: Record<'heaps' | 'indexes' | 'counts', Part[]> = { heaps: [], indexes: [], counts: [] };
     for (const database of open) {
@@ -36,7 +36,7 @@ export const structure: Check = {
           const lengths = [before.databases.find(named), after.databases.find(named)] as const;
           findings.push(...(await compareLengths(session, ...lengths)));
           const amcheck = await extensionOnCopy(session, 'amcheck');
-          parts.heaps.push(await checkHeaps(session, amcheck, say));
+          parts.heaps.push(await checkHeaps(session, amcheck, versionNumber, say));
           parts.indexes.push(await checkIndexes(session, amcheck, say));
           parts.counts.push(await compareCounts(session, say));
         });
@@ -61,3 +61,7 @@ export const structure: Check = {
     };
   },
 };
+
+async function overview(first: Session) {
+  return { ...(await listDatabases(first)), versionNumber: (await identify(first)).versionNumber };
+}
