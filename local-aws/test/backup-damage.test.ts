@@ -15,6 +15,7 @@ import {
   whenAvailable,
   whenGone,
 } from './support/database-cloud.ts';
+import { eventually } from './support/eventually.ts';
 
 jest.setTimeout(240_000); // real servers are booted; on a busy machine that takes its time
 
@@ -124,10 +125,34 @@ test('an unbootable point fails the restore job with the words of PostgreSQL', a
   await whenGone(home.rds, 'dead');
 });
 
+test('a snapshot that AWS Backup knows nothing of can be damaged, too', async () => {
+  const id = { DBInstanceIdentifier: 'shop', DBSnapshotIdentifier: 'by-hand' };
+  await home.rds.createDBSnapshot(id);
+  const described = () => home.rds.describeDBSnapshots({ DBSnapshotIdentifier: 'by-hand' });
+  const snapshot = await eventually('the snapshot is available', async () => {
+    const { DBSnapshots: [one] = [] } = await described();
+    return one?.Status === 'available' ? one : undefined;
+  });
+  const snapshotArn = snapshot.DBSnapshotArn!;
+  const { status, body } = await damage({ kind: 'zero', snapshotArn });
+  expect([status, body['snapshotArn'], body['relation']]).toEqual([200, snapshotArn, 'orders']);
+  expect((await described()).DBSnapshots).toEqual([snapshot]);
+  await home.rds.restoreDBInstanceFromDBSnapshot({
+    ...{ DBInstanceIdentifier: 'from-hand', DBSnapshotIdentifier: 'by-hand' },
+  });
+  const copy = await whenAvailable(home.rds, 'from-hand');
+  const rows = async (of: DBInstance) =>
+    Number((await query(cloud, of, 'SELECT count(*) FROM orders'))[0]?.['count']);
+  expect((await rows(shop)) - (await rows(copy))).toBe(body['rows']);
+});
+
 test('an order that makes no sense is refused with what is allowed', async () => {
   const refusals = await Promise.all([
     damage({ kind: 'flood' }),
     damage({ kind: 'page' }),
+    damage({ kind: 'page', recoverypointarn: 'x' }),
+    damage({ kind: 'lose-blob', bucket: 'none', key: 'x' }),
+    damage({ kind: 'archived-wal', resourceArn: shop.DBInstanceArn }),
     damage({ kind: 'page', recoveryPointArn: 'arn:aws:rds:eu-central-1:111111111111:snapshot:none' }),
     damage({
       kind: 'rows',
@@ -135,6 +160,6 @@ test('an order that makes no sense is refused with what is allowed', async () =>
       resourceArn: 'arn:aws:rds:eu-central-1:111111111111:db:other',
     }),
   ]);
-  expect(refusals.map(({ status }) => status)).toEqual([400, 400, 404, 404]);
-  expect(JSON.stringify(refusals[0])).toMatch(/kind must be one of page, page-checksum, rows/);
+  expect(refusals.map(({ status }) => status)).toEqual([400, 400, 400, 404, 404, 404, 404]);
+  expect(JSON.stringify(refusals[0])).toMatch(/kind must be one of page, page-checksum, zero/);
 });

@@ -106,6 +106,27 @@ test('page-checksum: PostgreSQL notices nothing, but one row says something else
   expect(report.keys).toHaveLength(1);
 });
 
+test.each(['zero', 'zero-checksum'] as const)(
+  '%s: the rows of one page are gone, the reported ones, and PostgreSQL says nothing',
+  async (kind) => {
+    const { report, rows, digest, differing } = await damaged(kind);
+    expect(report.rows).toBeGreaterThan(1);
+    expect(rows).toBe(ROWS - report.rows!);
+    const page = `ctid >= '(${report.block},0)' AND ctid < '(${report.block! + 1},0)'`;
+    const left = `SELECT md5(string_agg(id || text, ',' ORDER BY text)) AS answer FROM orders WHERE NOT (${page})`;
+    expect(digest).toBe(await truth(left));
+    const first = `SELECT jsonb_build_array(id)::text AS answer FROM orders WHERE ctid = '(${report.block},1)'`;
+    expect(report.keys?.[0]).toBe(await truth(first));
+    expect(differing).toBeGreaterThan(0);
+  },
+);
+
+test('segment: PostgreSQL misses the file that the report names', async () => {
+  const { report, rows } = await damaged('segment');
+  expect(report).toMatchObject({ relation: 'orders', rows: ROWS, blocksAfter: 0 });
+  expect(rows).toMatch(new RegExp(`could not open file "${report.file}": No such file`));
+});
+
 test('rows: as many rows are missing as reported, they are the reported ones, and no index knows them either', async () => {
   const { report, rows, digest, heapIndexed } = await damaged('rows', 'seed', 7);
   expect(report).toMatchObject({ relation: 'orders', rows: 7 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { DBInstance, DBInstanceAutomatedBackup, DBSnapshot } from '@aws-sdk/client-rds';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AWAY,
@@ -267,8 +267,9 @@ test('replication that is stopped leaves its backups until their time is over', 
 
 test('WAL that was lost from the archive is a restore that failed, not a database that lacks rows', async () => {
   await restorableUntil(await step(9));
-  const folder = join(cloud.stateDir, 'accounts', PRODUCTION, HOME, 'rds', 'archives', shop.DbiResourceId!);
-  await rm(join(folder, (await readdir(folder)).sort().at(-1)!));
+  const order = { kind: 'archived-wal', resourceArn: shop.DBInstanceArn, seed: 'lost' };
+  const { status, body } = await cloud.admin('POST', '/damage', order);
+  expect([status, body]).toEqual([200, { ...order, files: [expect.stringMatching(/^[0-9A-F]{24}$/)] }]);
   await home.rds.restoreDBInstanceToPointInTime({
     ...{ TargetDBInstanceIdentifier: 'broken', SourceDBInstanceIdentifier: 'shop' },
     ...{ UseLatestRestorableTime: true, ...cheap },

@@ -1,4 +1,5 @@
 import type * as Backup from '@aws-sdk/client-backup';
+import { registerDamage } from '../damage/index.ts';
 import type { Platform } from '../platform.ts';
 import type { Rds } from '../rds/index.ts';
 import type { S3Service } from '../s3/service.ts';
@@ -9,7 +10,6 @@ import { Behaviour } from './behaviour.ts';
 import type { BackupContext } from './context.ts';
 import { copyJobHandlers } from './copy-job-handlers.ts';
 import { CopyJobs } from './copy-jobs.ts';
-import { damagePoint, readDamageOrder } from './damage.ts';
 import { withDefaultVault } from './default-vault.ts';
 import { deletePoint, dropOldHolds, expirePoints } from './expiry.ts';
 import { holdHandlers } from './hold-handlers.ts';
@@ -85,7 +85,7 @@ export async function createBackup(
   platform.clock.onTick('backup: plans', () => runs.sweep());
   platform.clock.onTick('backup: expiry', () => expirePoints(context));
   platform.clock.onTick('backup: old legal holds', () => dropOldHolds(context), 60_000);
-  platform.admin.route('POST', '/damage', (input) => damagePoint(context, readDamageOrder(input)));
+  registerDamage(context, s3.store);
   return defineService({
     name: 'backup',
     load: () => import('@aws-sdk/client-backup'),

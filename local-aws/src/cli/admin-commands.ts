@@ -75,7 +75,7 @@ export function adminCommands(program: Command, defaultState: string): void {
     },
   );
 
-  command('damage <kind> [details...]', 'damage what is stored, e.g. page snapshot=<id>').action(
+  command('damage <kind> [details...]', 'damage what is stored, e.g. page vaultArn=<arn> seed=tonight').action(
     async (kind: string, details: string[], where: WhereOptions) => {
       print(await ask(where, 'POST', '/damage', { kind, ...readPairs(details) }));
     },
@@ -121,15 +121,12 @@ function readDuration(text: string): Record<string, number> {
   return { [unit]: Number(match[1]) };
 }
 
-function readPairs(pairs: readonly string[]): Record<string, string | number> {
+function readPairs(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const equals = pair.indexOf('=');
       if (equals < 1) throw new Error(`'${pair}' must have the form name=value.`);
-      const name = pair.slice(0, equals);
-      const value = pair.slice(equals + 1);
-      // Account ids are digits, too, and must stay text.
-      return [name, name !== 'account' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value];
+      return [pair.slice(0, equals), pair.slice(equals + 1)];
     }),
   );
 }

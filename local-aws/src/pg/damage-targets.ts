@@ -89,12 +89,24 @@ export async function keysIn(
   block: number,
   item: number,
 ): Promise<string[]> {
+  return keysWhere(server, table, 'ctid = $1::tid', [`(${block},${item})`]);
+}
+
+/** The primary keys of all rows of a block, in the order in which they lie there. */
+export async function keysOn(server: PostgresServer, table: Target, block: number): Promise<string[]> {
+  const bounds = [`(${block},0)`, `(${block + 1},0)`];
+  return keysWhere(server, table, 'ctid >= $1::tid AND ctid < $2::tid ORDER BY ctid', bounds);
+}
+
+async function keysWhere(
+  server: PostgresServer,
+  table: Target,
+  condition: string,
+  values: readonly string[],
+): Promise<string[]> {
   const key = await keyExpression(server, table);
-  const rows = await server.admin<{ key: string }>(
-    `SELECT ${key} AS key FROM ONLY ${nameOf(table)} WHERE ctid = $1::tid`,
-    [`(${block},${item})`],
-    table.database,
-  );
+  const sql = `SELECT ${key} AS key FROM ONLY ${nameOf(table)} WHERE ${condition}`;
+  const rows = await server.admin<{ key: string }>(sql, [...values], table.database);
   return rows.map((row) => row.key);
 }
 

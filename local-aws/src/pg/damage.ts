@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { open, readdir, rename, rm, truncate } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cut, dropSegment, dropWal, flip, SEGMENT_BLOCKS, zero } from './damage-bytes.ts';
 import {
   deleteRows,
   emptyTables,
   keysIn,
+  keysOn,
   largestTable,
   lastBlock,
   rowsFrom,
-  type Target,
   victimBlock,
   victimIndex,
 } from './damage-targets.ts';
 import type { PostgresHost } from './host.ts';
-import { checksumOf, itemsOf, PAGE_BYTES, setChecksum, storedChecksum } from './page.ts';
 import { Seeded } from './seeded.ts';
 import type { PostgresServer } from './server.ts';
 import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
@@ -22,8 +22,11 @@ import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
  * What can be wrong with a stored copy:
  * - `page`: one byte of a row flipped; the page's checksum no longer fits.
  * - `page-checksum`: one bit of a row flipped and the checksum made to fit: only a look at the content can tell.
+ * - `zero`: a page of zeros, which PostgreSQL takes for one that was never used: its rows are gone without a word.
+ * - `zero-checksum`: the same behind a page header whose checksum fits.
  * - `rows`: rows missing, as if they had never been there.
  * - `truncate`: the last pages of a table cut off.
+ * - `segment`: one file of a table gone.
  * - `index`: one byte of an index page flipped.
  * - `empty`: all tables of the users without rows.
  * - `wal`: no WAL, so that the copy cannot become consistent.
@@ -31,8 +34,11 @@ import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 export const SNAPSHOT_DAMAGES = [
   'page',
   'page-checksum',
+  'zero',
+  'zero-checksum',
   'rows',
   'truncate',
+  'segment',
   'index',
   'empty',
   'wal',
@@ -132,8 +138,30 @@ async function prepare(server: PostgresServer, order: DamageOrder): Promise<Plan
       const keys = await keysIn(server, target, block, item);
       return {
         apply: async (data) => {
-          const flipped = await flip(data, target.file, block, item, kind === 'page-checksum');
+          const flipped = await flip(data, target.file, block, { item, recompute: kind === 'page-checksum' });
           return { database, schema, relation, ...flipped, rows: 1, keys };
+        },
+      };
+    }
+    case 'zero':
+    case 'zero-checksum': {
+      const { block } = await victimBlock(server, target, seeded);
+      const keys = await keysOn(server, target, block);
+      return {
+        apply: async (data) => {
+          const zeroed = await zero(data, target.file, block, kind === 'zero-checksum');
+          return { database, schema, relation, ...zeroed, rows: keys.length, keys: keys.slice(0, 50) };
+        },
+      };
+    }
+    case 'segment': {
+      const segment = seeded.below(Math.ceil(target.blocks / SEGMENT_BLOCKS));
+      const blocksAfter = segment * SEGMENT_BLOCKS;
+      const rows = await rowsFrom(server, target, blocksAfter); // what lies behind a gap is out of reach, too
+      return {
+        apply: async (data) => {
+          const file = await dropSegment(data, target, segment);
+          return { database, schema, relation, file, blocksBefore: target.blocks, blocksAfter, rows };
         },
       };
     }
@@ -154,60 +182,13 @@ async function prepare(server: PostgresServer, order: DamageOrder): Promise<Plan
       return {
         apply: async (data) => ({
           ...{ database, schema, relation: index.relation, table: relation },
-          ...(await flip(data, index.file, block, undefined, false)),
+          ...(await flip(data, index.file, block, { recompute: false })),
         }),
       };
     }
     case 'wal':
       throw new Error('WAL is dropped without a boot.');
   }
-}
-
-/** @param item offset number of the row to hit; the page's first item when it is not given. */
-async function flip(data: string, file: string, block: number, item: number | undefined, recompute: boolean) {
-  const path = segmentOf(file, block);
-  const at = (block % SEGMENT_BLOCKS) * PAGE_BYTES;
-  const handle = await open(join(data, path), 'r+');
-  try {
-    const page = Buffer.alloc(PAGE_BYTES);
-    await handle.read(page, 0, PAGE_BYTES, at);
-    if (storedChecksum(page) !== checksumOf(page, block))
-      throw new Error(`Page ${block} of ${path} has no fitting checksum to begin with; nothing was damaged.`);
-    const items = itemsOf(page);
-    const hit = items.find(({ number }) => item === undefined || number === item);
-    if (!hit) throw new Error(`Page ${block} of ${path} holds no row to damage.`);
-    const offset = hit.offset + hit.length - 1; // the last byte of the last column: data, not its frame
-    page.writeUInt8(page.readUInt8(offset) ^ (recompute ? 0x01 : 0xff), offset);
-    if (recompute) setChecksum(page, block);
-    await handle.write(page, 0, PAGE_BYTES, at);
-    return { file: path, block, offset };
-  } finally {
-    await handle.close();
-  }
-}
-
-/** One gigabyte per file. */
-const SEGMENT_BLOCKS = 131_072;
-
-function segmentOf(file: string, block: number): string {
-  const segment = Math.floor(block / SEGMENT_BLOCKS);
-  return segment === 0 ? file : `${file}.${segment}`;
-}
-
-async function cut(data: string, { file, blocks }: Target, blocksAfter: number): Promise<string> {
-  const path = segmentOf(file, blocksAfter);
-  await truncate(join(data, path), (blocksAfter % SEGMENT_BLOCKS) * PAGE_BYTES);
-  const later = Math.floor(blocksAfter / SEGMENT_BLOCKS) + 1;
-  for (let segment = later; segment * SEGMENT_BLOCKS < blocks; segment++)
-    await rm(join(data, `${file}.${segment}`), { force: true });
-  return path;
-}
-
-async function dropWal(folder: string): Promise<string[]> {
-  const segments = (await readdir(folder)).filter((name) => /^[0-9A-F]{24}$/.test(name));
-  if (segments.length === 0) throw new Error('The snapshot has no WAL any more.');
-  await Promise.all(segments.map((name) => rm(join(folder, name))));
-  return segments.map((name) => `pg_wal/${name}`);
 }
 
 export async function replaceFolder(from: string, to: string, aside: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** PostgreSQL's page layout, as far as damage needs it. @see postgres src/include/storage/bufpage.h, checksum_impl.h */
 export const PAGE_BYTES = 8192;
-const HEADER_BYTES = 24;
+export const HEADER_BYTES = 24;
 const CHECKSUM_AT = 8;
 const LOWER_AT = 12;
 const LINE_POINTER_BYTES = 4;

@@ -13,8 +13,10 @@ export interface ArchiveHeader {
   readonly bucket: BucketRecord;
   readonly objects: number;
   readonly bytes: number;
-  /** Objects that could not be read. */
+  /** Objects whose key could not be used. */
   readonly failed: number;
+  /** Objects whose bytes were not there. */
+  readonly unreadable?: number | undefined;
 }
 
 /** One object as it was, and the file of the archive that has its bytes. */
@@ -27,6 +29,14 @@ export interface ArchivedObject {
 export interface Source {
   readonly version: ObjectVersion;
   readonly path: string;
+}
+
+interface Writing {
+  readonly bucket: BucketRecord;
+  readonly failed: number;
+  /** Says whether an object whose bytes are not there is missed; it is left out either way. */
+  readonly isMissed: (version: ObjectVersion) => boolean;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -70,18 +80,17 @@ export class Archives {
 
   /**
    * Writes an archive; what was left of an earlier attempt goes away first.
-   * @param failed how many objects could not be read, asked at the end.
-   * @param sources a file that is gone was deleted meanwhile, and is left out.
+   * @param failed how many objects are not among the sources, since their key could not be used.
    */
   async write(
     key: string,
-    { bucket, failed, signal }: { bucket: BucketRecord; failed: () => number; signal: AbortSignal },
+    { bucket, failed, isMissed, signal }: Writing,
     sources: AsyncIterable<Source> | Iterable<Source>,
   ): Promise<ArchiveHeader> {
     await this.remove(key);
     await mkdir(this.#dir(key), { recursive: true, mode: 0o700 });
     const list = await open(this.#list(key), 'wx', 0o600);
-    let [objects, bytes, number] = [0, 0, 0];
+    let [objects, bytes, number, unreadable] = [0, 0, 0, 0];
     const store = async ({ version, path }: Source): Promise<string> => {
       signal.throwIfAborted();
       const place = number++;
@@ -91,8 +100,9 @@ export class Archives {
       try {
         await copyFile(path, target, constants.COPYFILE_FICLONE);
       } catch (err) {
-        if ((err as NodeJS.ErrnoException).code === 'ENOENT') return '';
-        throw err;
+        if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+        if (isMissed(version)) unreadable += 1;
+        return '';
       }
       objects += 1;
       bytes += version.size;
@@ -104,19 +114,22 @@ export class Archives {
     } finally {
       await list.close();
     }
-    const header: ArchiveHeader = { bucket, objects, bytes, failed: failed() };
+    const header: ArchiveHeader = { bucket, objects, bytes, failed, unreadable };
     await this.#finish(key, header);
     return header;
   }
 
-  /** Copies all bytes of an archive, as they are. */
+  /** Copies all bytes of an archive, as they are. @throws when some are not there */
   async copy(from: string, to: string, signal: AbortSignal): Promise<ArchiveHeader> {
     const { bucket, failed } = await this.header(from);
     const sources = async function* (archives: Archives): AsyncGenerator<Source> {
       for await (const object of archives.objects(from))
         yield { version: object.version, path: archives.pathOf(from, object) };
     };
-    return this.write(to, { bucket, failed: () => failed, signal }, sources(this));
+    const isMissed = ({ key }: ObjectVersion): never => {
+      throw new Error(`The bytes of object ${key} cannot be read.`);
+    };
+    return this.write(to, { bucket, failed, isMissed, signal }, sources(this));
   }
 
   async remove(key: string): Promise<void> {

@@ -34,15 +34,16 @@ interface Order {
 export async function restoreObjects(
   { platform, store, archives }: Rooms,
   { wanted, key, call, following }: Order,
-): Promise<number> {
+): Promise<{ readonly sealed: number; readonly unreadable: number }> {
   const { objects } = await archives.header(key);
   const encryptionFor = await encryptions(platform, wanted, call);
-  let [seen, failed, shown] = [0, 0, 0];
+  let [seen, shown] = [0, 0];
+  const failed = { sealed: 0, unreadable: 0 };
   const missing = new Set(wanted.items);
   await inBatches(archives.objects(key), PARALLEL, restoreOne, async (results) => {
     following.signal.throwIfAborted();
     seen += results.length;
-    failed += results.filter((restored) => !restored).length;
+    for (const result of results) if (result !== 'done') failed[result] += 1;
     const percent = Math.floor((seen * 100) / Math.max(1, objects));
     if (percent >= shown + 25 && percent < 100) await following.progress((shown = percent));
   });
@@ -50,19 +51,22 @@ export async function restoreObjects(
     throw new JobFailure(`The recovery point does not hold the objects ${[...missing].join(', ')}.`);
   return failed;
 
-  /** @returns false when the object could not be restored. */
-  async function restoreOne(object: ArchivedObject): Promise<boolean> {
+  async function restoreOne(object: ArchivedObject): Promise<'done' | keyof typeof failed> {
     const { key: name, checksum, content, tags } = object.version;
     missing.delete(name);
-    if (wanted.items && !wanted.items.includes(name)) return true;
+    if (wanted.items && !wanted.items.includes(name)) return 'done';
     const encryption = encryptionFor(object.version.encryption);
-    if (!encryption) return false;
+    if (!encryption) return 'sealed';
     const bucket = store.buckets.get(wanted.bucket);
     if (!bucket) throw new JobFailure(`The bucket ${wanted.bucket} was deleted while it was being restored.`);
-    if (isThere(store.index(bucket.name).current(name))) return true;
+    if (isThere(store.index(bucket.name).current(name))) return 'done';
     const body = createReadStream(archives.pathOf(key, object), { highWaterMark: 1024 * 1024 });
     const { algorithm } = checksum;
-    const received = await store.blobs.receive(body, [algorithm]);
+    const received = await store.blobs.receive(body, [algorithm]).catch((err: unknown) => {
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+      return undefined;
+    });
+    if (!received) return 'unreadable';
     const lock = lockForNewVersion({}, bucket, platform.clock.now());
     const version = {
       ...{ bucket: bucket.name, key: name, size: received.size, etag: received.md5, parts: undefined },
@@ -76,7 +80,7 @@ export async function restoreObjects(
     } catch (err) {
       if (!(err instanceof Overtaken)) throw err;
     }
-    return true;
+    return 'done';
   }
 }
 

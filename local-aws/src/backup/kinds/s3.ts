@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Platform } from '../../platform.ts';
 import { arnOf } from '../../s3/access.ts';
-import type { BucketRecord } from '../../s3/records.ts';
+import type { BucketRecord, ObjectVersion } from '../../s3/records.ts';
 import type { S3Service } from '../../s3/service.ts';
 import type { Call } from '../../wire/handlers.ts';
 import { TYPICAL } from '../durations.ts';
@@ -57,10 +57,13 @@ export function s3Kind(platform: Platform, s3: S3Service): ResourceKind {
         return [{ version, path: store.blobs.pathOf(version.blob) }];
       });
       const readable = current.filter(({ version: { encryption } }) => usable(encryption.kmsKeyArn));
-      const failed = () => current.length - readable.length;
+      const failed = current.length - readable.length;
+      // Bytes may have gone with a version that was deleted meanwhile.
+      const isMissed = ({ key, versionId }: ObjectVersion) =>
+        store.find(bucket.name, key, versionId) !== undefined;
       work.begin(point.snapshotKey, `backup of ${bucket.name}`, async (signal) => {
         const [header] = await Promise.all([
-          archives.write(point.snapshotKey, { bucket, failed, signal }, readable),
+          archives.write(point.snapshotKey, { bucket, failed, isMissed, signal }, readable),
           platform.pace.take('backup.bucket', { typicalSeconds: TYPICAL.bucket, signal }),
         ]);
         return finished(header);
@@ -122,13 +125,12 @@ export function s3Kind(platform: Platform, s3: S3Service): ResourceKind {
       const wanted = readRestore(job.metadata);
       const call = roleCall(job.iamRoleArn, job.region);
       const { signal } = following;
-      const [failed] = await Promise.all([
+      const [{ sealed, unreadable }] = await Promise.all([
         restoreObjects({ platform, store, archives }, { wanted, key: point.snapshotKey, call, following }),
         platform.pace.take('backup.bucketRestore', { typicalSeconds: TYPICAL.bucket, signal }),
       ]);
-      if (failed === 0) return undefined;
-      const message = `${failed} objects could not be restored: their encryption key cannot be used.`;
-      return { event: 'S3_RESTORE_OBJECT_FAILED', message };
+      const message = missed('restored', sealed, unreadable);
+      return message === undefined ? undefined : { event: 'S3_RESTORE_OBJECT_FAILED', message };
     },
 
     others: () => [],
@@ -152,10 +154,18 @@ export function s3Kind(platform: Platform, s3: S3Service): ResourceKind {
   }
 }
 
-function finished({ bytes, failed }: ArchiveHeader): Outcome {
-  if (failed === 0) return { ok: true, bytes };
-  const message = `${failed} objects could not be backed up: their encryption key cannot be used.`;
+function finished({ bytes, failed, unreadable }: ArchiveHeader): Outcome {
+  const message = missed('backed up', failed, unreadable);
+  if (message === undefined) return { ok: true, bytes };
   return { ok: true, bytes, issue: { event: 'S3_BACKUP_OBJECT_FAILED', message } };
+}
+
+function missed(done: string, sealed: number, unreadable = 0): string | undefined {
+  const reasons = [
+    ...(sealed > 0 ? [`${sealed} objects could not be ${done}: their encryption key cannot be used.`] : []),
+    ...(unreadable > 0 ? [`${unreadable} objects could not be ${done}: their bytes cannot be read.`] : []),
+  ];
+  return reasons.length === 0 ? undefined : reasons.join(' ');
 }
 
 function describe(bucket: BucketRecord): Resource {
