@@ -75,11 +75,12 @@ export function adminCommands(program: Command, defaultState: string): void {
     },
   );
 
-  command('damage <kind> [details...]', 'damage what is stored, e.g. page vaultArn=<arn> seed=tonight').action(
-    async (kind: string, details: string[], where: WhereOptions) => {
-      print(await ask(where, 'POST', '/damage', { kind, ...readPairs(details) }));
-    },
-  );
+  command(
+    'damage <kind> [details...]',
+    'damage what is stored, e.g. page vaultArn=<arn> seed=tonight',
+  ).action(async (kind: string, details: string[], where: WhereOptions) => {
+    print(await ask(where, 'POST', '/damage', { kind, ...readPairs(details) }));
+  });
 }
 
 interface EventOptions extends WhereOptions {
