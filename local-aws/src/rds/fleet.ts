@@ -279,7 +279,7 @@ export class Fleet {
       await this.#fail(
         key,
         record,
-        err instanceof StartFailure ? this.#whyNotStarted(record) : 'failed',
+        err instanceof StartFailure ? await this.#whyNotStarted(record) : 'failed',
         err,
       );
     }
@@ -303,7 +303,8 @@ export class Fleet {
 
   async #settle(key: string, server: PostgresServer, message: string, category: string): Promise<void> {
     const up = { status: 'available', port: server.port, parameterStatus: undefined } as const;
-    const fresh = { failure: undefined, stoppedAt: undefined };
+    const createdAt = this.#store.instances.get(key)?.createdAt ?? this.#now(); // none: it never came up before
+    const fresh = { failure: undefined, stoppedAt: undefined, createdAt };
     const record = await this.#store.patchInstance(key, { ...up, ...fresh });
     if (record) await this.#note(record, message, category);
   }
@@ -333,15 +334,32 @@ export class Fleet {
       const record = this.#store.instances.get(key);
       if (!record) return;
       const wanted = err instanceof JobFault ? err.outcome : undefined;
-      const status = err instanceof StartFailure ? this.#whyNotStarted(record) : deadEnd(record);
+      const status = err instanceof StartFailure ? await this.#whyNotStarted(record) : deadEnd(record);
       await this.#fail(key, record, wanted ?? status, err);
     }
   }
 
   /** A server that came up before its parameters were changed does not come up because of them. */
-  #whyNotStarted(record: InstanceRecord): string {
+  async #whyNotStarted(record: InstanceRecord): Promise<string> {
     const changed = Object.keys(settingsOf(this.#store, record)).length > 0;
-    return changed && record.work === undefined ? 'incompatible-parameters' : deadEnd(record);
+    const byParameters =
+      changed &&
+      (record.work === undefined || (record.work.kind === 'restore' && (await this.#startsWithout(record))));
+    return byParameters ? 'incompatible-parameters' : deadEnd(record);
+  }
+
+  /** Whether the server of an instance comes up without the parameters of its group. */
+  async #startsWithout(record: InstanceRecord): Promise<boolean> {
+    const server = await PostgresServer.open(this.host, this.#store.instanceDir(record));
+    await server.configureSettings({});
+    try {
+      await server.start();
+      await server.stop();
+      return true;
+    } catch (cause) {
+      if (cause instanceof StartFailure) return false;
+      throw cause;
+    }
   }
 
   async #fail(key: string, record: InstanceRecord, status: string, err: unknown): Promise<void> {
@@ -366,8 +384,10 @@ export class Fleet {
     });
   }
 
-  async #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
-    await this.#store.platform.pace.take(name, { typicalSeconds, signal });
+  #pace(name: string, typicalSeconds: number, signal: AbortSignal): Promise<void> {
+    const waited = this.#store.platform.pace.take(name, { typicalSeconds, signal });
+    waited.catch(() => undefined); // when the work beside it fails first, nobody waits any more
+    return waited;
   }
 
   #now(): string {

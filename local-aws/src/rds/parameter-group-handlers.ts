@@ -1,5 +1,5 @@
 import * as RDS from '@aws-sdk/client-rds';
-import { refuseMembers } from '../wire/errors.ts';
+import { notImplemented, refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
 import { majorOf, PARAMETER_GROUP } from './describe.ts';
@@ -18,12 +18,18 @@ import type { InstanceRecord, ParameterGroupRecord } from './records.ts';
 import { tagContext, tagsFrom } from './tags.ts';
 
 const MOST_PER_CALL = 20;
+const OLDEST = 11;
 const SOURCES = ['user', 'system', 'engine-default'];
 
 /** Parameter groups. What is set in them is set in the servers: dynamic parameters at once, static ones at the next start. */
 export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): Handlers<typeof RDS> {
   const { version } = fleet.host.binaries;
   const family = `postgres${majorOf(version)}`;
+  /** Groups of earlier versions can be made; no instance here can use them, and nobody knows their parameters. */
+  const families = Array.from(
+    { length: Number(majorOf(version)) - OLDEST + 1 },
+    (_, i) => `postgres${OLDEST + i}`,
+  );
   const fallback = PARAMETER_GROUP(majorOf(version));
 
   return {
@@ -33,12 +39,12 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
       const tags = tagsFrom(input.Tags);
       platform.authorize(call, 'rds:CreateDBParameterGroup', rdsArn(call, 'pg', name), tagContext(tags));
       const wanted = required(input.DBParameterGroupFamily, 'DBParameterGroupFamily');
-      if (wanted !== family)
+      if (!families.includes(wanted))
         throw invalidValue(
-          `ParameterGroupFamily ${wanted} is not a valid parameter group family here; ${family} is.`,
+          `ParameterGroupFamily ${wanted} is not a valid parameter group family here; valid ones are ${families.join(', ')}.`,
         );
       const description = required(input.Description, 'Description');
-      const record = await add(call, { name, description, tags });
+      const record = await add(call, { name, family: wanted, description, tags });
       return { DBParameterGroup: describe(record) };
     },
 
@@ -62,7 +68,8 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
         rdsArn(call, 'pg', name),
         tagContext(tags, source.tags),
       );
-      const record = await add(call, { name, description, tags, parameters: source.parameters });
+      const { family: same, parameters } = source;
+      const record = await add(call, { name, family: same, description, tags, parameters });
       return { DBParameterGroup: describe(record) };
     },
 
@@ -82,6 +89,7 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
       authorizeOn('rds:DescribeDBParameters', group, call);
       if (input.Source !== undefined && !SOURCES.includes(input.Source))
         throw invalidValue(`Invalid source: ${input.Source}. It must be one of ${SOURCES.join(', ')}.`);
+      requireKnown(group);
       const all = (await groupParameters(fleet.host, group)).filter(
         ({ Source }) => input.Source === undefined || Source === input.Source,
       );
@@ -106,6 +114,7 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
     async ModifyDBParameterGroup(input, call) {
       const group = findOwn(required(input.DBParameterGroupName, 'DBParameterGroupName'), call);
       authorizeOn('rds:ModifyDBParameterGroup', group, call);
+      requireKnown(group);
       const asked = input.Parameters ?? [];
       if (asked.length === 0) throw invalidValue('Parameters must name at least one parameter.');
       if (asked.length > MOST_PER_CALL)
@@ -170,7 +179,7 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
 
   async function add(
     call: Call,
-    made: Pick<ParameterGroupRecord, 'name' | 'description' | 'tags' | 'parameters'>,
+    made: Pick<ParameterGroupRecord, 'name' | 'family' | 'description' | 'tags' | 'parameters'>,
   ): Promise<ParameterGroupRecord> {
     if (made.name === fallback || store.parameterGroups.has(keyOf(call, made.name)))
       throw fault(RDS.DBParameterGroupAlreadyExistsFault, `Parameter group ${made.name} already exists`);
@@ -180,7 +189,7 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
         RDS.DBParameterGroupQuotaExceededFault,
         `Cannot create more than ${max} DB parameter groups.`,
       );
-    const record = { accountId: call.accountId, region: call.region, family, ...made };
+    const record = { accountId: call.accountId, region: call.region, ...made };
     await store.parameterGroups.put(keyOf(call, made.name), record);
     return record;
   }
@@ -228,6 +237,11 @@ export function parameterGroupHandlers({ platform, store, fleet }: RdsContext): 
     const group = find(ref, call);
     if (group.name === fallback) throw invalidValue(`The parameter group ${fallback} cannot be modified.`);
     return group;
+  }
+
+  /** @throws NotImplemented (501) */
+  function requireKnown(group: ParameterGroupRecord): void {
+    if (group.family !== family) throw notImplemented('rds', `the parameters of ${group.family}`);
   }
 
   function authorizeOn(action: string, group: ParameterGroupRecord, call: Call): void {
