@@ -1,6 +1,7 @@
 import type * as S3 from '@aws-sdk/client-s3';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { S3Access, S3Parts } from './access.ts';
+import type { BlobStore } from './blobs.ts';
 import { checksumHeaders, entityTag } from './body.ts';
 import { toAlgorithm, type ChecksumAlgorithm } from './checksums.ts';
 import { checkWrite } from './conditions.ts';
@@ -19,6 +20,7 @@ import {
   storedExtras,
 } from './object-input.ts';
 import { versionHeader } from './read-handlers.ts';
+import type { Encryption, ObjectVersion } from './records.ts';
 
 /** Copies carry content and tags along, never retention or legal hold. Bytes are copied, not linked: a link would rot together. */
 export function copyHandlers(parts: S3Parts, access: S3Access) {
@@ -47,14 +49,14 @@ export function copyHandlers(parts: S3Parts, access: S3Access) {
       checkWrite(input, store.index(bucket.name).current(key), key);
       const encryption = await encryptionFor(input, bucket, call, keys);
       const algorithm = checksumOfCopy(input, source);
-      const copy = await store.blobs.receive(await store.blobs.read(source.version.blob), [algorithm]);
+      const copy = await copyBytes(store.blobs, source.version, { algorithm, encryption });
       const version = await store.commit(
         {
           bucket: bucket.name,
           key,
-          size: copy.size,
+          size: source.version.size,
           etag: entityTag(encryption, copy.md5),
-          checksum: { algorithm, value: copy.checksums[algorithm] ?? '', type: 'FULL_OBJECT' },
+          checksum: { algorithm, value: copy.checksum, type: 'FULL_OBJECT' },
           parts: undefined,
           content: replacesContent ? readContent(input) : source.version.content,
           encryption,
@@ -78,6 +80,22 @@ export function copyHandlers(parts: S3Parts, access: S3Access) {
       };
     },
   } satisfies Handlers<typeof S3>;
+}
+
+/** Digests that the source has already are not made again: nothing has changed that they are of. */
+async function copyBytes(
+  blobs: BlobStore,
+  { blob, checksum, encryption, etag, parts }: ObjectVersion,
+  wanted: { readonly algorithm: ChecksumAlgorithm; readonly encryption: Encryption },
+): Promise<{ blob: string; checksum: string; md5: string }> {
+  const { algorithm } = wanted;
+  const hasMd5 = encryption.kmsKeyArn === undefined && parts === undefined;
+  const needsMd5 = wanted.encryption.kmsKeyArn === undefined;
+  const hasChecksum = checksum.algorithm === algorithm && checksum.type === 'FULL_OBJECT';
+  if (hasChecksum && (hasMd5 || !needsMd5))
+    return { blob: await blobs.join([blob]), checksum: checksum.value, md5: etag };
+  const made = await blobs.receive(await blobs.read(blob), [algorithm], { md5: needsMd5 });
+  return { blob: made.blob, checksum: made.checksums[algorithm] ?? '', md5: made.md5 };
 }
 
 /** A copy onto itself that would change nothing. */

@@ -137,16 +137,13 @@ export class Replicator implements ReplicationPlan {
       return;
     }
     const encryption = this.replicaEncryption(version, rule, call);
-    const { algorithm } = version.checksum;
-    const copy = await this.store.blobs.receive(await this.store.blobs.read(version.blob), [algorithm], {
-      md5: false,
-    });
+    const blob = await this.store.blobs.join([version.blob]);
     const moved = encryption.kmsKeyArn !== version.encryption.kmsKeyArn;
     await this.store.addReplica({
       ...version,
       ...lock,
       bucket: destination.name,
-      blob: copy.blob,
+      blob,
       encryption,
       ...(moved ? { etag: entityTag(encryption, version.etag) } : {}),
       storageClass: rule.storageClass ?? version.storageClass,

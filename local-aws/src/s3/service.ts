@@ -77,7 +77,12 @@ export async function s3Service(platform: Platform, authorizer: Authorizer): Pro
     ...uploadListingHandlers(parts, access),
   };
   return {
-    ...defineService({ name: 's3', load: () => import('@aws-sdk/client-s3'), handlers: operations }),
+    ...defineService({
+      name: 's3',
+      load: () => import('@aws-sdk/client-s3'),
+      handlers: operations,
+      close: () => store.blobs.close(),
+    }),
     checkDocument,
     operations,
     store,

@@ -14,7 +14,7 @@ import { authorizeAttachments, checkNewObject, putContext, storedExtras } from '
 import { versionHeader } from './read-handlers.ts';
 import type { PartRecord, UploadRecord } from './records.ts';
 import { findUpload, noSuchUpload } from './upload-access.ts';
-import { chooseParts, compositeChecksum, compositeTag, joined } from './upload-parts.ts';
+import { chooseParts, compositeTag, sizeOf, wholeChecksum } from './upload-parts.ts';
 
 const MAX_UPLOADED_BYTES = 5 * 1024 ** 4;
 
@@ -30,23 +30,16 @@ export function uploadHandlers(parts: S3Parts, access: S3Access) {
     chosen: readonly PartRecord[],
   ) => {
     const { algorithm, type } = upload.checksum;
-    const algorithms = type === 'FULL_OBJECT' ? [algorithm] : [];
-    const whole = await store.blobs.receive(joined(store.blobs, chosen), algorithms, { md5: false });
-    const value =
-      type === 'FULL_OBJECT'
-        ? (whole.checksums[algorithm] ?? '')
-        : await compositeChecksum(chosen, algorithm);
+    const value = await wholeChecksum(chosen, upload.checksum);
     const claimed = input[checksumMember(algorithm)];
-    if (claimed !== undefined && claimed !== value) {
-      await store.blobs.remove(whole.blob);
-      throw badDigest(algorithm.toLowerCase());
-    }
+    if (claimed !== undefined && claimed !== value) throw badDigest(algorithm.toLowerCase());
+    const blob = await store.blobs.join(chosen.map((part) => part.blob));
     const { bucket, key, content, encryption, retention, legalHold, tags, storageClass, websiteRedirect } =
       upload;
     const version = await store.commit(
       {
         ...{ bucket, key, content, encryption, retention, legalHold, tags, storageClass, websiteRedirect },
-        size: whole.size,
+        size: sizeOf(chosen),
         etag: entityTag(encryption, compositeTag(chosen)),
         checksum: { algorithm, type, value },
         parts: chosen.map(({ number, size, checksums }) => ({
@@ -54,7 +47,7 @@ export function uploadHandlers(parts: S3Parts, access: S3Access) {
           size,
           checksum: checksums[algorithm],
         })),
-        blob: whole.blob,
+        blob,
       },
       (current) => {
         if (!store.uploads.has(upload.uploadId)) throw noSuchUpload(upload.uploadId);
@@ -152,7 +145,7 @@ function checkWholeSize(
   { MpuObjectSize: claimed }: S3.CompleteMultipartUploadCommandInput,
   chosen: readonly PartRecord[],
 ): void {
-  const size = chosen.reduce((sum, part) => sum + part.size, 0);
+  const size = sizeOf(chosen);
   if (claimed !== undefined && claimed !== size)
     throw invalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed");
   if (size > MAX_UPLOADED_BYTES)

@@ -1,7 +1,7 @@
 import type * as S3 from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
-import type { BlobStore } from './blobs.ts';
-import { checksumMember, checksumOf, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from './checksums.ts';
+import { checksumMember, checksumOf, CHECKSUM_ALGORITHMS } from './checksums.ts';
+import { combineCrcs } from './crc-combine.ts';
 import { invalidRequest, malformedXml, s3Error } from './errors.ts';
 import type { PartRecord, UploadRecord } from './records.ts';
 
@@ -72,21 +72,23 @@ function invalidPart(number: number, etag: string, { uploadId }: UploadRecord): 
   });
 }
 
-export async function* joined(blobs: BlobStore, chosen: readonly PartRecord[]): AsyncGenerator<Buffer> {
-  for (const { blob } of chosen) yield* (await blobs.read(blob)) as AsyncIterable<Buffer>;
-}
-
-/** The checksum over the parts' checksums, `-<parts>`. */
-export async function compositeChecksum(
+/** What the client may compare with the whole: of the content, or over the parts' checksums, `-<parts>`. */
+export async function wholeChecksum(
   chosen: readonly PartRecord[],
-  algorithm: ChecksumAlgorithm,
+  { algorithm, type }: UploadRecord['checksum'],
 ): Promise<string> {
-  const digests = chosen.map(({ checksums }) => Buffer.from(checksums[algorithm] ?? '', 'base64'));
-  return `${await checksumOf(algorithm, Buffer.concat(digests))}-${chosen.length}`;
+  const crcs = chosen.map(({ size, checksums }) => ({ size, crc: checksums[algorithm] ?? '' }));
+  if (type === 'FULL_OBJECT') return combineCrcs(algorithm, crcs);
+  const digests = Buffer.concat(crcs.map(({ crc }) => Buffer.from(crc, 'base64')));
+  return `${await checksumOf(algorithm, digests)}-${chosen.length}`;
 }
 
 export function compositeTag(chosen: readonly PartRecord[]): string {
   const hash = createHash('md5');
   for (const { etag } of chosen) hash.update(Buffer.from(etag, 'hex'));
   return `${hash.digest('hex')}-${chosen.length}`;
+}
+
+export function sizeOf(chosen: readonly PartRecord[]): number {
+  return chosen.reduce((sum, part) => sum + part.size, 0);
 }
