@@ -61,7 +61,9 @@ export class HashThread {
     return {
       update: async ({ shared }, length) => void (await this.#ask({ what: 'update', job, shared, length })),
       end: async () => (await this.#ask({ what: 'end', job })) as readonly string[],
-      forget: () => void this.#ask({ what: 'forget', job }).catch(() => undefined),
+      forget: () => {
+        this.#ask({ what: 'forget', job }).catch(() => undefined);
+      },
     };
   }
 
