@@ -44,15 +44,17 @@ export function chunkSql(
     serverVersion >= FIRST_WITH_BIT_XOR
       ? 'bit_xor(r.h)'
       : 'pg_catalog.hashtextextended(sum(r.h)::pg_catalog.text COLLATE "C", 0)';
-  // OFFSET 0 keeps the row's digest from being computed once for the count and once more for the sum.
+  // OFFSET 0 keeps the row's digest from being computed once for the count and once more for the sum. Nearly all rows are older than
+  // both ranges: they cost one question for their age, as it is a good part of the whole.
   return `
     SELECT coalesce(sum(x.visible), 0)::text AS rows, coalesce(sum(x.late), 0)::text AS late,
       string_agg(int4send(x.old::int4) || int8send(coalesce(x.digest, 0)), ''::bytea ORDER BY g) AS blocks
     FROM generate_series($1::int4, $2::int4 - 1) g, LATERAL (
-      SELECT count(*) AS visible, count(r.h) AS old, ${together} AS digest, count(*) FILTER (WHERE r.late) AS late FROM (
-        SELECT pg_catalog.age(t.xmin) BETWEEN $5::int4 AND $6::int4 AS late,
-          CASE WHEN pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4::int4 AND pg_catalog.age(t.xmin) NOT BETWEEN $5 AND $6
-            THEN ${rowHashSql(relation.columns, seed, 't', serverVersion)} END AS h
+      SELECT count(*) AS visible, count(r.h) AS old, ${together} AS digest, 
+        count(*) FILTER (WHERE r.h IS NULL AND pg_catalog.age(r.xmin) BETWEEN $5 AND $6) AS late FROM (
+        SELECT CASE WHEN pg_catalog.age(t.xmin) > greatest($4::int4, $6::int4)
+            OR (pg_catalog.age(t.xmin) NOT BETWEEN $3::int4 AND $4 AND pg_catalog.age(t.xmin) NOT BETWEEN $5::int4 AND $6)
+          THEN ${rowHashSql(relation.columns, seed, 't', serverVersion)} END AS h, t.xmin
         FROM ONLY ${qualified(relation.schema, relation.name)} t WHERE ${place} OFFSET 0) r) x`;
 }
 
