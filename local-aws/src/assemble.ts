@@ -91,7 +91,7 @@ export function assemble(
   const keyStore = createKeyStore(table('auth/credentials'), table('auth/accounts'));
   const admin = createAdmin(log);
   const books = {
-    roles: createRoleBook(table('iam/roles')),
+    roles: createRoleBook(table('iam/roles'), table('iam/deleted-service-linked-roles')),
     users: createBook<UserRecord>(table('iam/users')),
     groups: createBook<GroupRecord>(table('iam/groups')),
     policies: createPolicyBook(table('iam/policies')),

@@ -185,6 +185,8 @@ export interface NetworkAccess {
 }
 
 export interface RoleAccess {
+  /** Whether somebody deleted this service-linked role, e.g. `AWSServiceRoleForRDS`: what the service does by it is refused. */
+  lacksServiceLinked(accountId: string, name: string): boolean;
   /** Whether `call` may pass the role to `service` (e.g. `backup.amazonaws.com`) and the role trusts it. */
   passable(
     call: Call,

@@ -91,6 +91,59 @@ row(17, 'a key is disabled, or about to be deleted, and comes back', async () =>
   expect(await state()).toBe('Enabled');
 });
 
+row(18, 'a snapshot lies under the default key, and must be copied to another key to be shared', async () => {
+  const { KeyMetadata: byDefault } = await lab.home.kms.describeKey({ KeyId: 'alias/aws/rds' });
+  await copyHere('base', 'by-default', { KmsKeyId: byDefault?.Arn });
+  const { KmsKeyId } = await settled(lab.home, 'by-default');
+  const { KeyMetadata } = await lab.home.kms.describeKey({ KeyId: KmsKeyId });
+  expect(KeyMetadata).toMatchObject({ KeyManager: 'AWS', KeyId: byDefault?.KeyId });
+  const share = (DBSnapshotIdentifier: string) =>
+    rds.modifyDBSnapshotAttribute({ DBSnapshotIdentifier, AttributeName: 'restore', ValuesToAdd: [DRILL] });
+  await expect(share('by-default')).rejects.toMatchObject(
+    refusal('InvalidParameterCombination', /default key/),
+  );
+  await copyHere('by-default', 'by-our-key', { KmsKeyId: key });
+  expect(await settled(lab.home, 'by-our-key')).toMatchObject({ Status: 'available', KmsKeyId: key });
+  await share('by-our-key');
+});
+
+row(
+  23,
+  'policies bind to a region, or the role of RDS is gone: nothing is copied across regions',
+  async () => {
+    const bound = (more: object = {}) => ({
+      ...{ Effect: 'Deny', Action: 'rds:*', Resource: '*' },
+      Condition: { StringNotEquals: { 'aws:RequestedRegion': AWAY }, ...more },
+    });
+    const organization = (Statement: object[]) =>
+      lab.cloud.admin('POST', '/organization/policies', {
+        ...{ name: 'regions', policy: { Version: '2012-10-17', Statement }, accounts: [PRODUCTION] },
+      });
+    expect(await organization([bound()])).toMatchObject({ status: 200 });
+    await expect(copyAway('bound')).rejects.toMatchObject(
+      refusal('AccessDenied', /rds:CopyDBSnapshot on resource: .*explicit deny in a service control policy/),
+    );
+    await organization([bound({ Null: { 'aws:CalledVia': 'true' } })]);
+    await copyAway('exempt');
+    await fetch(`${lab.cloud.aws.adminEndpoint}/organization/policies?name=regions`, { method: 'DELETE' });
+
+    const { iam } = lab.home;
+    const role = { AWSServiceName: 'rds.amazonaws.com' };
+    await iam.createServiceLinkedRole(role);
+    const { DeletionTaskId } = await iam.deleteServiceLinkedRole({ RoleName: 'AWSServiceRoleForRDS' });
+    expect(await iam.getServiceLinkedRoleDeletionStatus({ DeletionTaskId })).toMatchObject({
+      Status: 'SUCCEEDED',
+    });
+    await expect(copyAway('without-role')).rejects.toMatchObject(
+      refusal('AccessDenied', /AWSServiceRoleForRDS.* rds:CrossRegionCommunication/),
+    );
+    await iam.createServiceLinkedRole(role);
+    await copyAway('with-role');
+    for (const id of ['exempt', 'with-role'])
+      expect(await settled(lab.away, id)).toMatchObject({ Status: 'available' });
+  },
+);
+
 row(19, 'a shared encrypted snapshot cannot be restored directly', async () => {
   const share = { AttributeName: 'restore', ValuesToAdd: [DRILL] };
   await rds.modifyDBSnapshotAttribute({ DBSnapshotIdentifier: 'base', ...share });

@@ -2,7 +2,7 @@ import { administratorArn } from '../auth/key-store.ts';
 import { parsePolicy, type Statement } from '../auth/policy-document.ts';
 import type { Call } from '../wire/handlers.ts';
 import type { PolicyBook, Tag } from './managed-policies.ts';
-import { splitSessionArn, type RoleBook, type RoleRecord } from './roles.ts';
+import { isServiceLinked, splitSessionArn, type RoleBook, type RoleRecord } from './roles.ts';
 import { splitUserArn, type Book, type GroupRecord, type PolicyHolder, type UserRecord } from './users.ts';
 
 type Policies = readonly (readonly Statement[])[];
@@ -54,7 +54,7 @@ export function createIdentities({ roles, users, groups, policies }: IdentityBoo
     tags: role.tags,
     userId: role.roleId,
     userName: undefined,
-    isServiceLinked: role.path.startsWith('/aws-service-role/'),
+    isServiceLinked: isServiceLinked(role),
   });
   const ofUser = (user: UserRecord): Identity => ({
     policies: [

@@ -26,7 +26,7 @@ import {
   withoutAttached,
   withoutInline,
 } from './holders.ts';
-import type { RoleRecord } from './roles.ts';
+import { isServiceLinked, type RoleRecord } from './roles.ts';
 
 /** Roles: trust, inline and attached policies, boundary, tags. */
 export function roleHandlers(context: IamContext): Handlers<typeof IAM> {
@@ -247,10 +247,6 @@ const SERVICE_LINKED: Readonly<Record<string, string>> = {
   'reports.backup.amazonaws.com': 'AWSServiceRoleForBackupReports',
   'restore-testing.backup.amazonaws.com': 'AWSServiceRoleForBackupRestoreTesting',
 };
-
-function isServiceLinked({ path }: RoleRecord): boolean {
-  return path.startsWith('/aws-service-role/');
-}
 
 export function describeRole(role: RoleRecord): IAM.Role {
   return {

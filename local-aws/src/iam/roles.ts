@@ -23,9 +23,12 @@ export interface RoleBook {
   list(accountId: string): RoleRecord[];
   put(role: RoleRecord): Promise<void>;
   remove(role: RoleRecord): Promise<void>;
+  /** A service-linked role that somebody deleted. One that nobody ever made counts as there: AWS makes it when a service needs it. */
+  isDeleted(accountId: string, name: string): boolean;
 }
 
-export function createRoleBook(table: Table<RoleRecord>): RoleBook {
+/** @param deleted service-linked roles that were there once */
+export function createRoleBook(table: Table<RoleRecord>, deleted: Table<true>): RoleBook {
   const find = (accountId: string, name: string) => table.get(`${accountId}/${name}`);
   return {
     find,
@@ -36,8 +39,18 @@ export function createRoleBook(table: Table<RoleRecord>): RoleBook {
     },
     list: (accountId) => [...table.values()].filter((role) => role.accountId === accountId),
     put: (role) => table.put(`${role.accountId}/${role.name}`, role),
-    remove: (role) => table.remove(`${role.accountId}/${role.name}`),
+    async remove(role) {
+      const key = `${role.accountId}/${role.name}`;
+      if (isServiceLinked(role)) await deleted.put(key, true);
+      await table.remove(key);
+    },
+    isDeleted: (accountId, name) =>
+      deleted.has(`${accountId}/${name}`) && find(accountId, name) === undefined,
   };
+}
+
+export function isServiceLinked({ path }: Pick<RoleRecord, 'path'>): boolean {
+  return path.startsWith('/aws-service-role/');
 }
 
 export function splitRoleArn(arn: string): { accountId: string; name: string } {
@@ -92,6 +105,7 @@ export function createRoleAccess(roles: RoleBook, authorize: Authorize): RoleAcc
       }
       return { ok: true };
     },
+    lacksServiceLinked: (accountId, name) => roles.isDeleted(accountId, name),
     callAs(roleArn, region, service, operation) {
       const role = roles.byArn(roleArn);
       if (!role) return undefined;

@@ -35,6 +35,8 @@ export function keyHandlers(context: KmsContext): Handlers<typeof KMS> {
       return { KeyMetadata: metadata(key, ring.replicasOf(key)) };
     },
     async DescribeKey({ KeyId, GrantTokens }, call) {
+      const service = /^alias\/aws\/(rds|s3|backup|secretsmanager)$/.exec(KeyId ?? '')?.[1];
+      if (service !== undefined) await ring.managed(service, call); // AWS makes its own keys when they are first asked for
       const key = context.keyFor(KeyId, call, 'kms:DescribeKey', { grantTokens: GrantTokens });
       return { KeyMetadata: metadata(key, ring.replicasOf(key)) };
     },

@@ -11,6 +11,7 @@ import type { ClusterSnapshotRecord } from './cluster-records.ts';
 import { clusterSnapshotArn } from './cluster-snapshots.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { usableKey } from './encryption.ts';
+import { requireOtherRegion } from './cross-region.ts';
 import { fault, invalidCombination, invalidValue, required } from './faults.ts';
 import { idFrom } from './instance-handlers.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
@@ -96,6 +97,10 @@ export function clusterSnapshotHandlers(context: ClusterContext): Handlers<typeo
         ownerAccountId: call.accountId, // sharing is checked by findClusterSnapshot; the caller's own rights count here
       });
       platform.authorize(call, action, rdsArn(call, 'cluster-snapshot', id), tagContext(given));
+      requireOtherRegion(platform, call, {
+        ...{ action, source, sourceArn: clusterSnapshotArn(source) },
+        context: tagContext(given, source.tags),
+      });
       const crossRegion = source.region !== call.region;
       const crossAccount = source.accountId !== call.accountId;
       if (crossRegion && crossAccount)

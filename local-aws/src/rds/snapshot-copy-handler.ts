@@ -2,6 +2,7 @@ import * as RDS from '@aws-sdk/client-rds';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
+import { requireOtherRegion } from './cross-region.ts';
 import { describeSnapshot, majorOf, OPTION_GROUP } from './describe.ts';
 import { usableKey } from './encryption.ts';
 import { fault, invalidCombination, invalidValue, required } from './faults.ts';
@@ -40,6 +41,10 @@ export function snapshotCopyHandler(context: RdsContext): Handlers<typeof RDS> {
       platform.authorize(call, 'rds:CopyDBSnapshot', rdsArn(call, 'snapshot', id), {
         ...tagContext(given),
         'rds:CopyOptionGroup': String(input.CopyOptionGroup ?? false),
+      });
+      requireOtherRegion(platform, call, {
+        ...{ action: 'rds:CopyDBSnapshot', source, sourceArn: arnOf(source) },
+        context: tagContext(given, source.tags),
       });
       if (input.PreSignedUrl !== undefined) requirePresigned(input.PreSignedUrl, 'CopyDBSnapshot', call);
       if (source.status !== 'available')
