@@ -151,7 +151,12 @@ export default tseslint.config(
     },
   },
   {
-    files: ['worker/config.ts', 'cli/**/*.ts', 'local-aws/src/cli/**/*.ts'],
+    files: [
+      'worker/config.ts',
+      'cli/**/*.ts',
+      'local-aws/src/cli/**/*.ts',
+      'local-aws/test/support/contract.ts',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

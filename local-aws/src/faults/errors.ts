@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { errorModel } from '../wire/schema.ts';
+import { errorModel, statusInJson } from '../wire/schema.ts';
 
 /** An error as the wire shows it. */
 export interface WireName {
@@ -26,7 +26,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 const load = createRequire(import.meta.url);
 
 export const SERVICE_NAMES: readonly string[] = Object.keys(PACKAGES);
-const JSON_SERVICES = new Set(['backup', 'kms', 'secretsmanager', 'cloudtrail', 'tagging']);
+const AWS_JSON_SERVICES = new Set(['kms', 'secretsmanager', 'cloudtrail', 'tagging']);
+const JSON_SERVICES = new Set([...AWS_JSON_SERVICES, 'backup']);
 const QUERY_SERVICES = new Set(['rds', 'sts', 'iam', 'sns', 'ec2']);
 
 /** Errors that every service has and no model lists. */
@@ -112,7 +113,9 @@ export function wireName(
     const query = QUERY_SERVICES.has(service) ? model.query : undefined;
     if (code !== name && code !== query?.[0]) continue;
     return {
-      found: query ? { code: query[0], status: query[1] } : { code: name, status: model.httpStatus },
+      found: query
+        ? { code: query[0], status: query[1] }
+        : { code: name, status: AWS_JSON_SERVICES.has(service) ? statusInJson(model) : model.httpStatus },
       known: [],
     };
   }

@@ -6,7 +6,7 @@ import { queryProtocol } from './query.ts';
 import { restJsonProtocol } from './rest-json.ts';
 import { restXmlProtocol } from './rest-xml.ts';
 import { rpcCborProtocol, speaksCbor } from './rpc-cbor.ts';
-import { errorModel, operationsOf, type Operation } from './schema.ts';
+import { errorModel, operationsOf, statusInJson, type Operation } from './schema.ts';
 
 /** One service on the wire: its protocol, its model, its handlers. */
 export interface Endpoint {
@@ -186,7 +186,9 @@ export function describeError(endpoint: Endpoint, thrown: unknown): WireError | 
   if (!model) return undefined;
   // Query codes apply to Query services only: KMS carries some, too, and its clients would lose the class.
   const [code, status] =
-    endpoint.flavour === 'query' && model.query ? model.query : [thrown.name, model.httpStatus];
+    endpoint.flavour === 'query' && model.query
+      ? model.query
+      : [thrown.name, endpoint.flavour === 'json' ? statusInJson(model) : model.httpStatus];
   const extra = {
     ...Object.fromEntries(Object.entries(thrown)),
     message: thrown.message,

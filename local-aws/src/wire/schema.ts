@@ -91,3 +91,8 @@ export function errorModel(module: object, className: string): ErrorModel | unde
     query: traits['awsQueryError'] as [string, number] | undefined,
   };
 }
+
+/** Services that speak awsJson answer every mistake of a caller with 400, whatever status the model has for it. */
+export function statusInJson({ httpStatus }: ErrorModel): number {
+  return httpStatus < 500 ? 400 : 500;
+}

@@ -5,12 +5,13 @@ export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
   patienceMs = 120_000,
+  everyMs = 15,
 ): Promise<T> {
   const until = Date.now() + patienceMs;
   while (Date.now() < until) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    await sleep(15);
+    await sleep(everyMs);
   }
   throw new Error(`It never came to this: ${what}`);
 }
