@@ -20,8 +20,9 @@ const SLOT_BEFORE_POINT_MS = 2 * DAY_MS;
 export function createLastVerifiedActivities({ clients }: { clients: AwsClients }) {
   return {
     /**
-     * The newest recovery point of this database that was made before `before` and whose drill passed, rows compared; null when the last
+     * The newest recovery point of this database, of those made before `before`, whose drill passed, rows compared; null when the last
      * {@link MOST_DAYS} days with statements hold none.
+     * @param before default: whenever.
      * @param immutableId AWS's id of the source: a database that was made anew under the same name has no past.
      * @throws ApplicationFailure LedgerRefused
      */
@@ -29,7 +30,7 @@ export function createLastVerifiedActivities({ clients }: { clients: AwsClients 
       policy: Policy;
       resource: string;
       immutableId: string;
-      before: Instant;
+      before?: Instant;
     }): Promise<LastVerified | null> {
       const { policy, resource, immutableId, before } = ask;
       const ledger = ledgerOf(policy, clients);
@@ -41,7 +42,7 @@ export function createLastVerifiedActivities({ clients }: { clients: AwsClients 
             break;
           for (const drill of await drillsOf(ledger, day, resource)) {
             if (!verified(drill) || drill.resource.immutableId !== immutableId) continue;
-            const isOlder = Date.parse(drill.point.createdAt) < Date.parse(before);
+            const isOlder = before === undefined || Date.parse(drill.point.createdAt) < Date.parse(before);
             const isNewest =
               best === null || Date.parse(drill.point.createdAt) > Date.parse(best.point.createdAt);
             if (isOlder && isNewest) best = drill;

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { FenceFact, FingerprintRef } from '../domain/facts.ts';
+import type { LastVerified } from '../domain/last-verified.ts';
 import type { ApplicationCheck, Assertion } from '../domain/policy/verification-schema.ts';
 import { TAKEN, type CredentialFacts } from '../domain/isolation.ts';
 import type { FreshnessRule, Policy, ResourceKind } from '../domain/policy/schema.ts';
@@ -53,9 +55,12 @@ export interface TakeFingerprint {
   readonly policy: Policy;
   readonly database: ProbedDatabase;
   readonly pass: 'before' | 'after';
-  readonly seed: string;
+  /** Only from runs of before it was made here. It stays inside the fingerprint, and out of histories. */
+  readonly seed?: string;
   readonly key: string;
   readonly before?: FingerprintRef;
+  /** Both passes of the last verified night, from which what did not change may be taken. */
+  readonly known?: LastVerified['fingerprints'];
   readonly load?: ReadingLoad;
 }
 
@@ -147,6 +152,12 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
     }
   }
 
+  async function knownNight(policy: Policy, refs: LastVerified['fingerprints']) {
+    const before = await loadIfThere(policy, refs.before);
+    const after = await loadIfThere(policy, refs.after);
+    return before === null || after === null ? {} : { known: { before, after } };
+  }
+
   /** Runs probe work; what it throws is stripped of everything that could be row content. */
   async function probing<T>(what: string, work: (hooks: ProbeHooks) => Promise<T>): Promise<T> {
     const context = Context.current();
@@ -171,15 +182,18 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
       seed,
       key,
       before,
+      known,
       load: strength,
     }: TakeFingerprint): Promise<FingerprintRef> {
       return probing(`fingerprint ${pass} the backup`, async (hooks) => {
         const earlier = await store.find(policy, key);
         if (earlier !== null) return described(earlier, decodeFingerprint(await store.get(policy, earlier)));
+        const first = before === undefined ? undefined : await load(policy, before);
         const request = {
           pass,
-          seed,
-          ...(before === undefined ? {} : { before: await load(policy, before) }),
+          seed: seed ?? first?.seed ?? randomUUID(),
+          ...(first === undefined ? {} : { before: first }),
+          ...(known === undefined ? {} : await knownNight(policy, known)),
           ...(strength === undefined ? {} : { load: strength }),
         };
         const fingerprint = await engineFor(database.kind).fingerprint(

@@ -34,6 +34,23 @@ export interface Coverage {
   readonly provenRows: number;
   readonly boundedRows: number;
   readonly notExaminedRows: number;
+  /** What of the source was not read again tonight, because it provably did not change; the copy was read in full. Absent: nothing. */
+  readonly remembered?: {
+    readonly blocks: number;
+    readonly rows: number;
+    /** The day of the oldest night in which one of these blocks was read. */
+    readonly since: string;
+    /** The tables with the most such rows; `tablesOmitted` counts the others. */
+    readonly tables: readonly RememberedTable[];
+    readonly tablesOmitted: number;
+  };
+}
+
+export interface RememberedTable {
+  readonly table: string;
+  readonly blocks: number;
+  readonly rows: number;
+  readonly since: string;
 }
 
 export interface CheckResult {

@@ -4,6 +4,7 @@ import type { Instant } from '../domain/units.ts';
 import type { CheckId, CheckResult } from '../domain/verdict.ts';
 import type { Fingerprint } from './postgresql/fingerprint.ts';
 import type { ReadingLoad } from './postgresql/load-guard.ts';
+import type { KnownNight } from './postgresql/memory.ts';
 
 /** A database server to ask, and how to reach it. TLS is compulsory; the certificate is checked against `ca`. */
 export interface ProbeTarget {
@@ -60,6 +61,8 @@ export interface FingerprintRequest {
   /** Secret of this night; digests can be compared only within one seed. */
   readonly seed: string;
   readonly before?: Fingerprint;
+  /** Both passes of the last night whose copy was proven: what has provably not changed since is not read again. */
+  readonly known?: KnownNight;
   /** How much of the source's strength may be used; absent is all that two sessions take. */
   readonly load?: ReadingLoad;
 }

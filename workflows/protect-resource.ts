@@ -1,7 +1,8 @@
-import { CancellationScope, isCancellation, uuid4, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, workflowInfo } from '@temporalio/workflow';
 import type { FingerprintRef, RecoveryPointFacts, StatementRef } from '../domain/facts.ts';
 import type { ProbedDatabase } from '../activities/prober.ts';
 import type { Source } from '../activities/kinds/driver.ts';
+import type { LastVerified } from '../domain/last-verified.ts';
 import type { ProtectRequest, ProtectResult } from '../domain/requests.ts';
 import { readBackProblems } from '../domain/read-back.ts';
 import { pointSubjects } from '../domain/subjects.ts';
@@ -56,11 +57,13 @@ export async function protectResource(request: ProtectRequest): Promise<ProtectR
       return quick.describeSource({ policy, resource });
     });
     seen.source = found;
-    const seed = uuid4();
-    seen.before = await fingerprint(progress, request, found, 'before', seed, null);
+    const known = await lastVerified(request, found);
+    seen.before = await fingerprint(progress, request, found, 'before', { known });
     const first = await progress.step('backup', () => backUp(found.identity.arn));
     seen.after =
-      seen.before === null ? null : await fingerprint(progress, request, found, 'after', seed, seen.before);
+      seen.before === null
+        ? null
+        : await fingerprint(progress, request, found, 'after', { before: seen.before });
     await accept(first, source);
     let from = { vault: source, pointArn: first };
     for (const vault of hops) {
@@ -147,8 +150,7 @@ async function fingerprint(
   { policy, slot, resource }: ProtectRequest,
   { identity, endpoint }: Source,
   pass: 'before' | 'after',
-  seed: string,
-  before: FingerprintRef | null,
+  earlier: { readonly before: FingerprintRef } | { readonly known: LastVerified | null },
 ): Promise<FingerprintRef | null> {
   const entry = policy.resources.find(({ name }) => name === resource);
   if (entry === undefined) return null;
@@ -161,8 +163,9 @@ async function fingerprint(
   const key = `fingerprints/${slot.slice(0, 10)}/${resource}/${identity.immutableId}/${slot}/${pass}`;
   const night = Math.floor(Date.parse(slot) / 86_400_000);
   const ask = {
-    ...{ policy, database, pass, seed, key },
-    ...(before === null ? {} : { before }),
+    ...{ policy, database, pass, key },
+    ...('before' in earlier ? earlier : {}),
+    ...('known' in earlier && earlier.known !== null ? { known: earlier.known.fingerprints } : {}),
     ...(entry.load === undefined
       ? {}
       : { load: { ...entry.load, timeZone: policy.schedule.timezone, night } }),
@@ -175,6 +178,25 @@ async function fingerprint(
     );
   } catch (error) {
     if (isCancellation(error) || !isStepFailure(error)) throw error;
+    return null;
+  }
+}
+
+/**
+ * The night from which the digests of what did not change may be taken; asked for only where the policy wants that. When the ledger cannot
+ * be searched, everything is read.
+ */
+async function lastVerified(
+  { policy, resource }: ProtectRequest,
+  { identity }: Source,
+): Promise<LastVerified | null> {
+  const entry = policy.resources.find(({ name }) => name === resource);
+  if (entry?.load?.rereadWithin === undefined) return null;
+  try {
+    return await quick.findLastVerified({ policy, resource, immutableId: identity.immutableId });
+  } catch (error) {
+    if (isCancellation(error) || !isStepFailure(error)) throw error;
+    log.warn('the last verified night could not be looked for; everything is read', { resource });
     return null;
   }
 }

@@ -72,6 +72,16 @@ export const load = z.strictObject({
     .describe(
       'Reads one part of each large table per night, so that all of it has been read after so many nights.',
     ),
+  rereadWithin: wholeNumber(2, 365)
+    .optional()
+    .describe(
+      'Blocks that provably hold the same rows as in the last verified night are not read again; each part of a table is read in full once within so many nights. Default: everything is read every night.',
+    ),
+  replica: anyText
+    .optional()
+    .describe(
+      'A read replica to take fingerprints from. Not implemented: it is refused, and docs/verification.md says what is missing.',
+    ),
   stopWhen: z
     .strictObject({
       measure: z

@@ -11,7 +11,7 @@ export const BLOCKS_PER_CHUNK = 2_048;
 const BYTES_PER_BLOCK = 12;
 /** No 32 kB page holds more row versions than this; TID range scans exist from PostgreSQL 14. */
 const MAX_ROWS_PER_BLOCK = 1_200;
-const FIRST_WITH_TID_RANGES = 140_000;
+export const FIRST_WITH_TID_RANGES = 140_000;
 const FIRST_WITH_BIT_XOR = 140_000;
 
 export interface ChunkDigest {

@@ -15,9 +15,9 @@ import type {
  * both little-endian in the order of the tables, and SHA-256 over everything before it.
  */
 const MAGIC = Buffer.from('LBFP', 'latin1');
-const VERSION = 2;
-/** Version 1 lacks what is optional in a {@link Fingerprint}. */
-const READABLE = [1, VERSION];
+const VERSION = 3;
+/** Earlier versions lack what is optional in a {@link Fingerprint}. What is remembered has other seeds, which earlier builds do not know. */
+const READABLE = [1, 2, VERSION];
 const PREFIX_BYTES = MAGIC.length + 2 + 4;
 const SHA256_BYTES = 32;
 /** Digests do not compress; the fastest level takes what the counts and the head give. */
@@ -60,7 +60,7 @@ export function decodeFingerprint(bytes: Uint8Array): Fingerprint {
   const version = file.readUInt16LE(MAGIC.length);
   if (!READABLE.includes(version)) {
     throw new FingerprintUnreadable(
-      `the fingerprint has version ${version}; this build reads versions ${READABLE.join(' and ')}`,
+      `the fingerprint has version ${version}; this build reads versions ${READABLE.join(', ')}`,
     );
   }
   const body = file.subarray(0, -SHA256_BYTES);

@@ -14,6 +14,10 @@ export interface Fingerprint {
   readonly takenAt: Instant;
   readonly durationMs: number;
   readonly seed: string;
+  /** Days since 1970 at the night's slot; absent where nobody asked to be remembered. */
+  readonly night?: number;
+  /** Why nothing of an earlier night could be used; absent when it could, or was not asked for. */
+  readonly forgotten?: string;
   readonly server: ServerIdentity;
   /** What belongs to the whole server: roles, memberships, tablespaces, databases and their settings. */
   readonly cluster: Catalogue;
@@ -62,6 +66,8 @@ export interface NotExamined {
 
 export interface DatabaseFingerprint {
   readonly name: string;
+  /** A database that was made anew under the same name has another one. Absent in files before version 3. */
+  readonly oid?: string;
   /** 64-bit ids as text: the oldest one running, and the first one not yet given out. */
   readonly snapshot: { readonly xmin: string; readonly xmax: string };
   /** Rows whose `xmin` lies in it are young: they are counted, and not digested. */
@@ -106,6 +112,31 @@ export interface TableFingerprint {
   readonly blocks: BlockDigests;
   /** Blocks that were not read at all; absent when there are none. */
   readonly unread?: UnreadBlocks;
+  /** Number of the table in the catalogue, and a digest of how its blocks were digested. Absent in files before version 3. */
+  readonly oid?: string;
+  readonly recipe?: string;
+  /** Parts with digests of earlier nights; absent when all were read with this night's seed. */
+  readonly remembered?: readonly RememberedPart[];
+}
+
+/** One part (`BLOCKS_PER_CHUNK` blocks) of which not every block was read tonight. What was read, was digested with the same older seed. */
+export interface RememberedPart {
+  readonly part: number;
+  readonly seed: string;
+  /** The night in which the whole part was last read, in days since 1970. */
+  readonly readOn: number;
+  /** Blocks, and old rows in them, that were not read tonight. */
+  readonly blocks: number;
+  readonly rows: number;
+}
+
+/** The seed with which a part was digested. */
+export function seedAt(
+  { remembered = [] }: Pick<TableFingerprint, 'remembered'>,
+  part: number,
+  tonight: string,
+): string {
+  return remembered.find((one) => one.part === part)?.seed ?? tonight;
 }
 
 /** `sampled`: the policy lets parts of large tables take turns. Otherwise reading stopped before its end. */

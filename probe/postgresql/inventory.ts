@@ -21,6 +21,8 @@ export interface Relation {
   readonly unreadable: string | null;
   readonly signature: string;
   readonly columns: readonly HashedColumn[];
+  /** Whether equal bytes have equal digests on every night: the text of some types follows names, settings or extensions. */
+  readonly lasting: boolean;
 }
 
 /** Large objects are rows of a system table; they are read like any other when the role may. */
@@ -47,7 +49,7 @@ const RELATIONS = `
 
 /**
  * How each column can be hashed. A type's own function is used when PostgreSQL itself ships it and it takes the type as it is or by an
- * implicit cast that changes no bytes; everything else goes through text.
+ * implicit cast that changes no bytes; everything else goes through text, also `anyarray`, whose collation nobody knows (pg_attribute has one).
  */
 const COLUMNS = `
   WITH RECURSIVE base(type, base) AS (
@@ -79,12 +81,15 @@ const COLUMNS = `
     a.attcollation <> 0 AS collatable,
     concat_ws(' ', a.attnum, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod), a.attcollation, a.attstorage,
       a.attgenerated, a.attlen, a.attalign) AS described,
-    a.attgenerated = 'v' AS computed
+    a.attgenerated = 'v' AS computed,
+    own.name IS NOT NULL OR d.typtype = 'e' OR (t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm')
+      AND t.typname !~ '^(reg|money$)' AND NOT (t.typlen = -1 AND t.typelem <> 0)) OR (d.typcategory = 'A' AND d.typlen = -1
+      AND e.typtype IN ('b', 'e') AND (e.typtype = 'e' OR e.typnamespace = 'pg_catalog'::regnamespace) AND e.typname !~ '^(reg|money$)') AS lasting
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN base b ON b.type = a.atttypid JOIN pg_type t ON t.oid = b.base JOIN pg_type d ON d.oid = a.atttypid
   LEFT JOIN pg_type e ON e.oid = d.typelem
-  LEFT JOIN callable own ON own.type = t.oid LEFT JOIN callable element ON element.type = d.typelem
+  LEFT JOIN callable own ON own.type = t.oid AND t.typtype <> 'p' LEFT JOIN callable element ON element.type = d.typelem
   WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't' AND (${USER_SCHEMAS_SQL} OR ${LARGE_OBJECTS} OR ${CATALOGUES})
     AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY a.attrelid, a.attnum`;
@@ -113,6 +118,7 @@ interface ColumnRow extends Record<string, unknown> {
   collatable: boolean;
   described: string;
   computed: boolean;
+  lasting: boolean;
 }
 
 /** Everything in this database that may hold rows, in a fixed order. */
@@ -141,6 +147,7 @@ function relation(row: RelationRow, columns: readonly ColumnRow[]): Relation {
     writes: row.writes,
     unreadable: whyUnreadable(row),
     signature: columns.map(({ described }) => described).join('\n'),
+    lasting: columns.every(({ computed, lasting }) => computed || lasting),
     columns: columns
       .filter(({ computed }) => !computed)
       .map(({ number, name, by, hash_function, collatable }) => ({

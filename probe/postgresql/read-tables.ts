@@ -1,8 +1,15 @@
 import { QueryRefused } from '../errors.ts';
-import type { BlockDigests, NotExamined, TableFingerprint, TableKind } from './fingerprint.ts';
+import type {
+  BlockDigests,
+  DatabaseFingerprint,
+  NotExamined,
+  RememberedPart,
+  TableFingerprint,
+  TableKind,
+} from './fingerprint.ts';
 import { UNREAD, type UnreadBlocks, displayName } from './fingerprint.ts';
 import type { LoadGuard } from './load-guard.ts';
-import { NO_AGES, agesOf } from './ages.ts';
+import { type AgeRange, NO_AGES, agesOf } from './ages.ts';
 import {
   BLOCKS_PER_CHUNK,
   type RowAges,
@@ -12,6 +19,9 @@ import {
   readChunk,
 } from './block-digests.ts';
 import { type Relation, fileNodesNow } from './inventory.ts';
+import { type DatabaseMemory, type KnownTable, recipeOf } from './memory.ts';
+import { readKnown } from './read-known.ts';
+import { headersSql } from './row-headers.ts';
 import type { Session } from './session.ts';
 import { sizesInBlocks } from './sizes.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -31,12 +41,22 @@ export interface ReadTablesRequest {
   /** Told after every chunk. */
   readonly onProgress: (detail: string) => void;
   readonly guard: LoadGuard;
+  /** What an earlier look has left; null when everything is to be read. */
+  readonly memory: DatabaseMemory | null;
+  /** The same database in the first pass: the second one must use its seeds. */
+  readonly before: DatabaseFingerprint | undefined;
 }
 
 interface Work {
   readonly relation: Relation;
   readonly sizeBlocks: number;
-  readonly sql: string;
+  readonly recipe: string;
+  readonly sqlOf: (seed: string) => string;
+  readonly headersSql: string;
+  readonly known: KnownTable | null;
+  readonly before: TableFingerprint | undefined;
+  /** Parts that are not read with tonight's seed. */
+  readonly remembered: Map<number, RememberedPart>;
   readonly blocks: BlockDigests;
   rows: number;
   refused: QueryRefused | null;
@@ -47,6 +67,10 @@ interface Work {
 
 interface Chunk {
   readonly work: Work;
+  readonly seed: string;
+  readonly part: number;
+  /** Null when it is to be read in full. */
+  readonly known: KnownTable | null;
   readonly from: number;
   readonly to: number;
 }
@@ -82,12 +106,24 @@ export async function readTables(
   return { tables, notExamined };
 }
 
-function workOn(relation: Relation, sizeBlocks: number, { seed, serverVersion }: ReadTablesRequest): Work {
-  const sql = chunkSql(relation, seed, serverVersion);
+function workOn(relation: Relation, sizeBlocks: number, request: ReadTablesRequest): Work {
+  const { serverVersion, memory, before } = request;
+  const { schema, name } = relation;
+  const recipe = recipeOf(relation, serverVersion);
+  const questions = new Map<string, string>();
   return {
     relation,
     sizeBlocks,
-    sql,
+    recipe,
+    sqlOf: (seed) => {
+      const sql = questions.get(seed) ?? chunkSql(relation, seed, serverVersion);
+      questions.set(seed, sql);
+      return sql;
+    },
+    headersSql: headersSql(relation),
+    known: memory?.table(relation, recipe) ?? null,
+    before: before?.tables.find((table) => table.schema === schema && table.name === name),
+    remembered: new Map(),
     blocks: blankDigests(sizeBlocks),
     rows: 0,
     refused: null,
@@ -105,17 +141,21 @@ async function readAll(
   const { guard } = request;
   const chunks = [...works]
     .sort((a, b) => b.sizeBlocks - a.sizeBlocks)
-    .flatMap((work) => chunksOf(work, guard));
+    .flatMap((work) => chunksOf(work, request));
   const total = works.reduce((sum, { sizeBlocks }) => sum + sizeBlocks, 0);
   let next = 0;
   let read = 0;
   const drain = async (session: Session) => {
-    const ages = { young: await agesOf(session, request.window), late: NO_AGES };
+    const ages = {
+      young: await agesOf(session, request.window),
+      late: NO_AGES,
+      since: request.memory === null ? NO_AGES : await agesOf(session, request.memory.since),
+    };
     if (guard.statementTimeoutMs !== null)
       await session.run('limit each question', `SET statement_timeout = ${guard.statementTimeoutMs}`);
     for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
       if (guard.stopped !== null) {
-        leaveOut(chunk, guard.stopped);
+        leaveOut(chunk.work, chunk.from, chunk.to, guard.stopped);
         continue;
       }
       const rowsBefore = chunk.work.rows;
@@ -133,21 +173,28 @@ async function readAll(
 }
 
 /** What has its turn tonight, cut into questions. What has not is marked as unread. */
-function chunksOf(work: Work, guard: LoadGuard): Chunk[] {
+function chunksOf(work: Work, { guard, seed: tonight }: ReadTablesRequest): Chunk[] {
   const parts = Math.ceil(work.sizeBlocks / BLOCKS_PER_CHUNK);
   const step = guard.blocksAtOnce(BLOCKS_PER_CHUNK);
   const chunks: Chunk[] = [];
   for (let part = 0; part < parts; part += 1) {
     const [first, end] = [part * BLOCKS_PER_CHUNK, Math.min(work.sizeBlocks, (part + 1) * BLOCKS_PER_CHUNK)];
-    if (!guard.hasTurn(work.relation.oid, part, parts)) leaveOut({ work, from: first, to: end }, null);
-    else
-      for (let from = first; from < end; from += step)
-        chunks.push({ work, from, to: Math.min(end, from + step) });
+    if (!guard.hasTurn(work.relation.oid, part, parts)) {
+      leaveOut(work, first, end, null);
+      continue;
+    }
+    const told = work.known?.part(part, end - first) ?? null;
+    const earlier = told ?? work.before?.remembered?.find((one) => one.part === part) ?? null;
+    if (earlier !== null && earlier.seed !== tonight)
+      work.remembered.set(part, { part, seed: earlier.seed, readOn: earlier.readOn, blocks: 0, rows: 0 });
+    const how = { work, part, seed: earlier?.seed ?? tonight, known: told === null ? null : work.known };
+    for (let from = first; from < end; from += step)
+      chunks.push({ ...how, from, to: Math.min(end, from + step) });
   }
   return chunks;
 }
 
-function leaveOut({ work, from, to }: Chunk, why: string | null): void {
+function leaveOut(work: Work, from: number, to: number, why: string | null): void {
   work.blocks.counts.fill(UNREAD, from, to);
   work.unreadBlocks += to - from;
   work.stopped ??= why;
@@ -159,17 +206,18 @@ function leaveOut({ work, from, to }: Chunk, why: string | null): void {
  */
 async function readInto(
   session: Session,
-  { work, from, to }: Chunk,
-  ages: RowAges,
+  chunk: Chunk,
+  ages: RowAges & { readonly since: AgeRange },
   database: string,
 ): Promise<void> {
+  const { work } = chunk;
   if (work.refused !== null) return;
   const doing = `read ${displayName(database, work.relation.schema, work.relation.name)}`;
   for (let attempt = 1; ; attempt += 1) {
     await session.run('set a savepoint', 'SAVEPOINT chunk');
     try {
-      const { rows, blocks } = await readChunk(session, doing, work.sql, [from, to], ages);
-      placeChunk(work.blocks, from, blocks);
+      // Not in one line: another session may add its own while this one waits.
+      const rows = await readOne(session, doing, chunk, ages);
       work.rows += rows;
       return;
     } catch (error) {
@@ -181,6 +229,27 @@ async function readInto(
       await session.run('release the table', 'ROLLBACK TO SAVEPOINT chunk; RELEASE SAVEPOINT chunk');
     }
   }
+}
+
+/** @returns how many visible rows there are. */
+async function readOne(
+  session: Session,
+  doing: string,
+  { work, part, seed, known, from, to }: Chunk,
+  ages: RowAges & { readonly since: AgeRange },
+): Promise<number> {
+  const sql = work.sqlOf(seed);
+  if (known === null) {
+    const { rows, blocks } = await readChunk(session, doing, sql, [from, to], ages);
+    placeChunk(work.blocks, from, blocks);
+    return rows;
+  }
+  const range = { known, from, to, sql, headersSql: work.headersSql };
+  const { rows, reusedBlocks, reusedRows } = await readKnown(session, doing, range, ages, work.blocks);
+  const one = work.remembered.get(part);
+  if (one !== undefined)
+    work.remembered.set(part, { ...one, blocks: one.blocks + reusedBlocks, rows: one.rows + reusedRows });
+  return rows;
 }
 
 /** Sizes of the heaps now, which is after the snapshot: whatever it sees lies within. */
@@ -196,13 +265,15 @@ export function isTable(kind: Relation['kind']): kind is TableKind {
 }
 
 function tableOf(
-  { relation, sizeBlocks, blocks, rows, unreadBlocks, stopped }: Work,
+  { relation, sizeBlocks, recipe, blocks, rows, unreadBlocks, stopped, remembered }: Work,
   rewrittenWhileRead: boolean,
 ): TableFingerprint {
   if (!isTable(relation.kind))
     throw new TypeError(`${relation.name} is a ${relation.kind}, which has no heap`);
-  const { schema, name, kind, unlogged, signature, fileNode, vacuums } = relation;
+  const { oid, schema, name, kind, unlogged, signature, fileNode, vacuums } = relation;
   return {
+    oid,
+    recipe,
     schema,
     name,
     kind,
@@ -215,6 +286,7 @@ function tableOf(
     rows,
     blocks,
     ...(unreadBlocks === 0 ? {} : { unread: unreadOf(relation, sizeBlocks, rows, unreadBlocks, stopped) }),
+    ...(remembered.size === 0 ? {} : { remembered: [...remembered.values()] }),
   };
 }
 

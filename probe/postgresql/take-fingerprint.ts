@@ -3,11 +3,18 @@ import { DatabaseUnreachable } from '../errors.ts';
 import { keepAlive } from '../keep-alive.ts';
 import { readCatalogue } from './catalogue.ts';
 import { CLUSTER_SOURCES, DATABASE_SOURCES } from './catalogue-sources.ts';
-import { type DatabaseFingerprint, type Fingerprint, type NotExamined, displayName } from './fingerprint.ts';
+import {
+  type DatabaseFingerprint,
+  type Fingerprint,
+  type NotExamined,
+  type ServerIdentity,
+  displayName,
+} from './fingerprint.ts';
 import { type CommitLog, readCommitLog } from './commit-log.ts';
 import { readIndexes } from './indexes.ts';
 import { type Relation, listRelations } from './inventory.ts';
 import { LoadGuard } from './load-guard.ts';
+import { DatabaseMemory, type KnownNight, type Turn, whyForgotten } from './memory.ts';
 import { isTable, readTables } from './read-tables.ts';
 import { readSequences } from './sequences.ts';
 import { identify, listDatabases, openFirst } from './server.ts';
@@ -34,6 +41,7 @@ export async function takeFingerprint(
       const server = await identify(first);
       const before = checkedBefore(request, server.systemIdentifier);
       if (request.pass === 'after') await waitForPendingCommits(first, hooks, say);
+      const memory = memoryOf(request, server);
       const { at } = await first.row<{ at: Date }>('read the clock', 'SELECT clock_timestamp() AS at');
       const cluster = await readCatalogue(first, CLUSTER_SOURCES, server.versionNumber);
       const { open, closed } = await listDatabases(first);
@@ -45,7 +53,7 @@ export async function takeFingerprint(
           takeDatabase(
             target,
             name,
-            { ...request, known, serverVersion: server.versionNumber, guard },
+            { seed: request.seed, known, memory, serverVersion: server.versionNumber, guard },
             hooks,
             say,
           ),
@@ -58,6 +66,8 @@ export async function takeFingerprint(
         takenAt: at.toISOString(),
         durationMs: hooks.now().getTime() - startedAt.getTime(),
         seed: request.seed,
+        ...(request.load === undefined ? {} : { night: request.load.night }),
+        ...(memory?.forgotten === undefined ? {} : { forgotten: memory.forgotten }),
         server,
         cluster,
         databases,
@@ -90,7 +100,25 @@ interface DatabaseRequest {
   readonly serverVersion: number;
   /** The same database in the first pass. */
   readonly known: DatabaseFingerprint | undefined;
+  readonly memory: NightMemory | null;
   readonly guard: LoadGuard;
+}
+
+/** What was read before, and when it is to be read again all the same; `forgotten` says why it cannot be used. */
+interface NightMemory {
+  readonly known?: KnownNight;
+  readonly turn: Turn;
+  readonly forgotten?: string;
+}
+
+/** The second pass remembers the first one, the first one the last verified night. Null when the policy wants everything read every night. */
+function memoryOf({ before, known, load }: FingerprintRequest, server: ServerIdentity): NightMemory | null {
+  if (load?.rereadWithin === undefined) return null;
+  const turn = { night: load.night, rereadWithin: before === undefined ? load.rereadWithin : null };
+  const from = before === undefined ? known : { before, after: before };
+  if (from === undefined) return { turn, forgotten: 'no night was verified before this one' };
+  const forgotten = whyForgotten(from.after, server);
+  return forgotten === null ? { turn, known: from } : { turn, forgotten };
 }
 
 async function takeDatabase(
@@ -111,11 +139,21 @@ async function takeDatabase(
     const { tables, notExamined } = await readTables(
       snapshot,
       relations.filter(({ kind }) => isTable(kind)),
-      { database, window, onProgress: say, ...request },
+      {
+        database,
+        window,
+        seed: request.seed,
+        serverVersion: request.serverVersion,
+        guard: request.guard,
+        onProgress: say,
+        memory: databaseMemory(request.memory, database, snapshot),
+        before: request.known,
+      },
     );
     const sequences = await readSequences(lead, database);
     return {
       name: database,
+      oid: snapshot.databaseOid,
       snapshot: { xmin: String(snapshot.xmin), xmax: String(snapshot.xmax) },
       window,
       oldestTransactionSeconds,
@@ -130,6 +168,16 @@ async function takeDatabase(
   } finally {
     await snapshot.close();
   }
+}
+
+function databaseMemory(
+  memory: NightMemory | null,
+  name: string,
+  { databaseOid, xmax }: Snapshot,
+): DatabaseMemory | null {
+  return memory?.known === undefined
+    ? null
+    : DatabaseMemory.of(memory.known, { name, oid: databaseOid, xmax }, memory.turn);
 }
 
 /** The first pass reaches up to its own snapshot, since it sees nothing newer; the second one starts where the first one did. */

@@ -32,6 +32,10 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
     what: 'digest of content beside reladiff and a count, pages, structure, memory; ROWS of the generated table may follow',
     run: async ([rows = '2000000']) => (await import('./content.ts')).benchContent(whole(rows, 'ROWS')),
   },
+  memory: {
+    what: 'both passes at the source with and without memory of the night before; ROWS of the generated table may follow',
+    run: async ([rows = '1000000']) => (await import('./memory.ts')).benchMemory(whole(rows, 'ROWS')),
+  },
 };
 
 function whole(text: string, what: string): number {

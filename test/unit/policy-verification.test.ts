@@ -47,6 +47,17 @@ test.each<[string, Record<string, unknown>, string]>([
     { load: { quietHours: [{ from: '24:00', to: '25:00' }] } },
     'a time of day',
   ],
+  [
+    'memory together with sampling',
+    { load: { everyNights: 7, rereadWithin: 7 } },
+    'both everyNights and rereadWithin are given',
+  ],
+  ['memory for a single night', { load: { rereadWithin: 1 } }, 'a whole number from 2 to 365'],
+  [
+    'a read replica to take fingerprints from',
+    { load: { replica: 'orders-replica' } },
+    'fingerprints cannot be taken from a read replica yet',
+  ],
   ['an unknown measure', { load: { stopWhen: { measure: 'cpu', above: 1 } } }, 'answer-time'],
 ])('%s is refused in words', (_, changes, words) => {
   const result = parsed(changes);

@@ -108,9 +108,9 @@ test('a file that is cut short, foreign or of another version says so', () => {
   expect(() => decodeFingerprint(new Uint8Array())).toThrow(/altered or cut short/);
   expect(() => decodeFingerprint(gzipSync(Buffer.alloc(100)))).toThrow(/not a fingerprint/);
   const newer = Buffer.from(gunzipSync(bytes));
-  newer.writeUInt16LE(3, 4);
+  newer.writeUInt16LE(4, 4);
   expect(() => decodeFingerprint(gzipSync(newer))).toThrow(
-    'the fingerprint has version 3; this build reads versions 1 and 2',
+    'the fingerprint has version 4; this build reads versions 1, 2, 3',
   );
 });
 

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TakeFingerprint } from '../../activities/prober.ts';
 import type { ProtectionFact } from '../../domain/facts.ts';
 import type { ProtectRequest } from '../../domain/requests.ts';
-import { fakeSite, somePolicy, type SiteOptions } from '../support/fake-site.ts';
+import { fakeSite, fingerprint, somePolicy, type SiteOptions } from '../support/fake-site.ts';
 import { timeSkippingEnvironment } from '../support/temporal.ts';
 import { quietRuntime, serving } from './site.ts';
 
@@ -77,6 +78,43 @@ test('a fingerprint that cannot be taken does not stop the backup', async () => 
   const { result, calls } = await protect({ refuse: { takeFingerprint: 'DatabaseUnreachable' } });
   expect(result).toMatchObject({ outcome: 'protected', fingerprints: null });
   expect(calls.filter((call) => call === 'takeFingerprint')).toHaveLength(1);
+});
+
+const REMEMBERED = {
+  slot: '2026-11-20T02:30:00Z',
+  pointArn: 'arn:point:earlier',
+  fingerprints: { before: fingerprint('known before'), after: fingerprint('known after') },
+};
+
+test.each<[string, number | undefined, SiteOptions, object]>([
+  ['takes what did not change from the last verified night', 7, {}, { known: REMEMBERED.fingerprints }],
+  ['reads everything when no night was verified', 7, { instead: { findLastVerified: async () => null } }, {}],
+  [
+    'reads everything when the ledger cannot be searched',
+    7,
+    { refuse: { findLastVerified: 'LedgerRefused' } },
+    {},
+  ],
+  ['does not ask when the policy wants everything read', undefined, {}, {}],
+])('the first pass %s, and no seed is in a history', async (_, rereadWithin, options, expected) => {
+  const asked: TakeFingerprint[] = [];
+  const takeFingerprint = async (ask: TakeFingerprint) => {
+    asked.push(ask);
+    return fingerprint(ask.pass);
+  };
+  const findLastVerified = async () => REMEMBERED;
+  const [resource] = request.policy.resources;
+  const load = rereadWithin === undefined ? {} : { load: { rereadWithin } };
+  const policy = { ...request.policy, resources: [{ ...resource!, ...load }] };
+  const site = fakeSite({ ...options, instead: { findLastVerified, takeFingerprint, ...options.instead } });
+  const result = await serving(env, site, async (start) =>
+    (await start('protectResource', { ...request, policy })).result(),
+  );
+  expect(result.outcome).toBe('protected');
+  expect(site.calls.includes('findLastVerified')).toBe(rereadWithin !== undefined);
+  expect(asked.map(({ pass }) => pass)).toEqual(['before', 'after']);
+  expect(asked.map(({ known }) => (known === undefined ? {} : { known }))).toEqual([expected, {}]);
+  expect(asked.map((ask) => 'seed' in ask)).toEqual([false, false]);
 });
 
 test.each([

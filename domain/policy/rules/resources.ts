@@ -12,6 +12,7 @@ export const resourcesAreWhereTheySay: Rule = (policy) => [
     ...credentials(policy, resource, i),
     ...checks(resource, i),
     ...freshness(policy, resource, i),
+    ...load(resource, i),
   ]),
   ...policy.exclude.flatMap(({ arn }, i) => excluded(policy, arn, i)),
 ];
@@ -84,6 +85,21 @@ function freshness({ objectives }: Policy, { freshness: rules }: ProtectedResour
     const message = `${maxAge} was given; ${allowed} is allowed: data older than objectives.rpo breaks the promise, so the check must not call it fresh`;
     return [problem(['resources', i, 'freshness', n, 'maxAge'], allowed, message)];
   });
+}
+
+function load({ load: asked }: ProtectedResource, i: number): Complaint[] {
+  const complaints: Complaint[] = [];
+  if (asked?.rereadWithin !== undefined && asked.everyNights !== undefined) {
+    const message =
+      'both everyNights and rereadWithin are given: the one leaves parts of tables out, the other looks at every block and reads again what changed; keep one of the two';
+    complaints.push(problem(['resources', i, 'load'], 'everyNights or rereadWithin', message));
+  }
+  if (asked?.replica !== undefined) {
+    const message =
+      'fingerprints cannot be taken from a read replica yet: it lags behind, and it knows neither the positions of sequences nor the statistics that the checks compare with, so healthy copies would be called damaged; leave it out, and use rereadWithin, rowsPerSecond or everyNights to spare the source';
+    complaints.push(problem(['resources', i, 'load', 'replica'], 'no replica', message));
+  }
+  return complaints;
 }
 
 function excluded(policy: Policy, arn: string, i: number): Complaint[] {

@@ -44,7 +44,7 @@ export async function compareDatabase(
       const size = relation === undefined ? undefined : sizes.get(relation.oid);
       if (!tally.canCompare(table, relation, size) || relation === undefined || size === undefined) continue;
       const what = displayName(after.name, table.schema, table.name);
-      readers.push(new CopyReader(relation, size, what, seed, server.versionNumber));
+      readers.push(new CopyReader(relation, size, what, tally.seedsOf(table, seed), server.versionNumber));
     }
     await readCopies(snapshot, readers, { window: after.window, own: own.window, say });
     for (const reader of readers) tally.add(reader, sinceRecovery);
@@ -70,6 +70,7 @@ function unreachable(
     sampledRows: 0,
     quietBlocks: 0,
     movedBlocks: 0,
+    remembered: [],
   };
   const coverage = { provenRows: 0, boundedRows: 0, notExaminedRows: rows };
   if (missing && before === undefined) {

@@ -22,7 +22,8 @@ const MOST_UNREADABLE = 256;
 export class CopyReader {
   readonly relation: Relation;
   readonly sizeBlocks: number;
-  readonly #sql: string;
+  readonly #serverVersion: number;
+  readonly #seedOf: (part: number) => string;
   readonly #doing: string;
   readonly #blocks: CopiedTable['blocks'];
   readonly #unreadable: number[] = [];
@@ -31,10 +32,18 @@ export class CopyReader {
   /** Why nothing can be said about the table; a missing privilege, for instance. */
   refused: QueryRefused | null = null;
 
-  constructor(relation: Relation, sizeBlocks: number, what: string, seed: string, serverVersion: number) {
+  /** @param seedOf the seed with which the source's blocks of a part were digested. */
+  constructor(
+    relation: Relation,
+    sizeBlocks: number,
+    what: string,
+    seedOf: (part: number) => string,
+    serverVersion: number,
+  ) {
     this.relation = relation;
     this.sizeBlocks = sizeBlocks;
-    this.#sql = chunkSql(relation, seed, serverVersion);
+    this.#serverVersion = serverVersion;
+    this.#seedOf = seedOf;
     this.#doing = `read ${what}`;
     this.#blocks = blankDigests(sizeBlocks);
   }
@@ -72,7 +81,9 @@ export class CopyReader {
     range: readonly [number, number],
   ): Promise<QueryRefused | null> {
     try {
-      const { rows, late, blocks } = await readChunk(session, this.#doing, this.#sql, range, ages);
+      const seed = this.#seedOf(Math.floor(range[0] / BLOCKS_PER_CHUNK));
+      const sql = chunkSql(this.relation, seed, this.#serverVersion);
+      const { rows, late, blocks } = await readChunk(session, this.#doing, sql, range, ages);
       placeChunk(this.#blocks, range[0], blocks);
       this.#rows += rows;
       this.#late += late;

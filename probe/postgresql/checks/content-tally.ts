@@ -1,10 +1,12 @@
-import type { Coverage, Finding } from '../../../domain/verdict.ts';
+import type { Coverage, Finding, RememberedTable } from '../../../domain/verdict.ts';
 import {
   type DatabaseFingerprint,
   type TableFingerprint,
   type UnreadBlocks,
   displayName,
+  seedAt,
 } from '../fingerprint.ts';
+import { BLOCKS_PER_CHUNK } from '../block-digests.ts';
 import type { Relation } from '../inventory.ts';
 import type { XidWindow } from '../window.ts';
 import { doubt, failure } from './check.ts';
@@ -12,6 +14,8 @@ import { compareBlocks } from './content-compare.ts';
 import { tableFindings } from './content-findings.ts';
 import type { CopyReader } from './content-read.ts';
 import { counted } from './ranges.ts';
+
+const DAY_MS = 86_400_000;
 
 export interface DatabaseComparison {
   readonly findings: readonly Finding[];
@@ -23,6 +27,8 @@ export interface DatabaseComparison {
   readonly quietBlocks: number;
   readonly movedBlocks: number;
   readonly notTested: readonly string[];
+  /** Tables of which not every block was read at the source tonight. */
+  readonly remembered: readonly RememberedTable[];
 }
 
 /** Collects what the tables of one database turned out to be. */
@@ -33,6 +39,7 @@ export class Tally {
   readonly #own: XidWindow | null;
   readonly #findings: Finding[] = [];
   readonly #notTested: string[] = [];
+  readonly #remembered: RememberedTable[] = [];
   #proven = 0;
   #bounded = 0;
   #notExamined = 0;
@@ -83,6 +90,11 @@ export class Tally {
       this.#notTested.push(`the rows of ${what}: the table was created or altered while the backup was made`);
       return false;
     }
+    if (!sameSeeds(before, table)) {
+      this.#notExamined += table.rows;
+      this.#findings.push(doubt('not-comparable', 'its two passes were digested with different seeds', what));
+      return false;
+    }
     if (relation === undefined) {
       this.#compared += 1;
       this.#findings.push(
@@ -101,6 +113,12 @@ export class Tally {
       return false;
     }
     return true;
+  }
+
+  /** Parts that were read in an earlier night keep its seed; where the second pass found a part gone, the first one's counts. */
+  seedsOf(after: TableFingerprint, tonight: string): (part: number) => string {
+    const before = this.#before.get(displayName(after.schema, after.name)) ?? after;
+    return (part) => seedAt(after, part, seedAt(before, part, tonight));
   }
 
   add(reader: CopyReader, sinceRecovery: boolean): void {
@@ -123,6 +141,8 @@ export class Tally {
     this.#moved += compared.movedBlocks;
     this.#proven += Math.min(compared.provenRows, after.rows);
     this.#bounded += Math.max(0, after.rows - compared.provenRows - compared.unreadRows);
+    const remembered = rememberedOf(what, before);
+    if (remembered !== null) this.#remembered.push(remembered);
     this.#leftOut(what, before.unread, after.unread, compared.unreadRows);
   }
 
@@ -156,6 +176,27 @@ export class Tally {
       quietBlocks: this.#quiet,
       movedBlocks: this.#moved,
       notTested: [...this.#notTested, ...gaps],
+      remembered: this.#remembered,
     };
   }
+}
+
+function sameSeeds(before: TableFingerprint, after: TableFingerprint): boolean {
+  const parts = Math.ceil(Math.min(before.sizeBlocks, after.sizeBlocks) / BLOCKS_PER_CHUNK);
+  return [...(before.remembered ?? []), ...(after.remembered ?? [])].every(
+    ({ part }) => part >= parts || seedAt(before, part, '') === seedAt(after, part, ''),
+  );
+}
+
+/** What the first pass took from earlier nights. (The second one takes most from the first.) */
+function rememberedOf(table: string, { remembered = [] }: TableFingerprint): RememberedTable | null {
+  const reused = remembered.filter(({ blocks }) => blocks > 0);
+  if (reused.length === 0) return null;
+  const oldest = Math.min(...reused.map(({ readOn }) => readOn));
+  return {
+    table,
+    blocks: reused.reduce((n, { blocks }) => n + blocks, 0),
+    rows: reused.reduce((n, { rows }) => n + rows, 0),
+    since: new Date(oldest * DAY_MS).toISOString().slice(0, 10),
+  };
 }

@@ -1,4 +1,4 @@
-import type { Finding } from '../../../domain/verdict.ts';
+import type { Coverage, Finding, RememberedTable } from '../../../domain/verdict.ts';
 import { identify, openFirst } from '../server.ts';
 import { sizeOf } from '../fingerprint.ts';
 import { type Check, doubt, failure } from './check.ts';
@@ -49,6 +49,7 @@ export const content: Check = {
       provenRows: sum((part) => part.coverage.provenRows),
       boundedRows: sum((part) => part.coverage.boundedRows),
       notExaminedRows: sum((part) => part.coverage.notExaminedRows),
+      ...remembered(parts.flatMap((part) => part.remembered)),
     };
     const looked = coverage.provenRows + coverage.boundedRows;
     if (looked > 0 && coverage.provenRows === 0) findings.push(nothingProven(context));
@@ -72,10 +73,28 @@ export const content: Check = {
         movedBlocks: sum((part) => part.movedBlocks),
         sourceRows: expected.rows,
         transactions: Math.max(0, commits.proven),
+        ...(before.forgotten === undefined ? {} : { nothingRemembered: before.forgotten }),
       },
     };
   },
 };
+
+const MOST_TABLES = 50;
+
+function remembered(tables: readonly RememberedTable[]): Pick<Coverage, 'remembered'> {
+  const [first] = tables;
+  if (first === undefined) return {};
+  const sorted = [...tables].sort((a, b) => b.rows - a.rows);
+  return {
+    remembered: {
+      blocks: tables.reduce((n, { blocks }) => n + blocks, 0),
+      rows: tables.reduce((n, { rows }) => n + rows, 0),
+      since: tables.reduce((oldest, { since }) => (since < oldest ? since : oldest), first.since),
+      tables: sorted.slice(0, MOST_TABLES),
+      tablesOmitted: Math.max(0, sorted.length - MOST_TABLES),
+    },
+  };
+}
 
 /** A long transaction at the source makes every row young: then counts alone were compared, which is not enough to call it proven. */
 function nothingProven({ after }: Parameters<Check['run']>[0]): Finding {

@@ -34,7 +34,7 @@ export async function compareCatalogueHeaps(
       const size = sizes.get(relation.oid);
       if (first === undefined || last === undefined || size === undefined) return [];
       const what = displayName(after.name, relation.schema, relation.name);
-      return [{ what, first, last, reader: new CopyReader(relation, size, what, seed, versionNumber) }];
+      return [{ what, first, last, reader: new CopyReader(relation, size, what, () => seed, versionNumber) }];
     });
     const readers = pairs.map(({ reader }) => reader);
     await readCopies(snapshot, readers, { window: after.window, own: own.window, say });
