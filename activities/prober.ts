@@ -144,7 +144,8 @@ export function createProberActivities({ clients, store, ca, localAddress, now }
   /** Null when it is gone or damaged: what only remembers must not hold up a night for ever. */
   async function loadIfThere(policy: Policy, ref: FingerprintRef): Promise<Fingerprint | null> {
     try {
-      return await load(policy, ref);
+      // Asked for once, and not by every check: it is not kept.
+      return decodeFingerprint(await store.get(policy, ref));
     } catch (error) {
       const gone = error instanceof ApplicationFailure && error.type === 'FingerprintMissing';
       if (gone || error instanceof FingerprintUnreadable) return null;

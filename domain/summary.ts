@@ -1,5 +1,5 @@
 import type { CheckSummary } from './requests.ts';
-import type { CheckResult } from './verdict.ts';
+import type { CheckResult, Coverage } from './verdict.ts';
 
 const SAID = 5;
 
@@ -17,5 +17,19 @@ export function summaryOf({
     .filter(({ severity }) => severity !== 'note' || check === 'anomaly')
     .slice(0, SAID);
   const says = loudest.map(({ message, where }) => (where === undefined ? message : `${message} (${where})`));
-  return { check, status, examined, ...(coverage === undefined ? {} : { coverage }), durationMs, says };
+  return {
+    check,
+    status,
+    examined,
+    ...(coverage === undefined ? {} : { coverage: withoutTables(coverage) }),
+    durationMs,
+    says,
+  };
+}
+
+/** Results of a large fleet travel together, and must stay small: the tables are in the statement. */
+function withoutTables({ remembered, ...coverage }: Coverage): Coverage {
+  if (remembered === undefined) return coverage;
+  const tablesOmitted = remembered.tablesOmitted + remembered.tables.length;
+  return { ...coverage, remembered: { ...remembered, tables: [], tablesOmitted } };
 }

@@ -25,7 +25,7 @@ async function healthy(options: LabOptions): Promise<number> {
   const result = await healthyRun(options, say);
   await keep(options, result);
   say(
-    `${result.count} healthy restores under ${result.statementsWritten} statements in ${result.seconds} s: ${result.passed} passed, ${result.inconclusive} inconclusive, ${result.failed} FAILED; ${(result.provenShare * 100).toFixed(1)} % of rows proven exactly`,
+    `${result.count} healthy restores under ${result.statementsWritten} statements in ${result.seconds} s: ${result.passed} passed, ${result.inconclusive} inconclusive, ${result.failed} FAILED; ${(result.provenShare * 100).toFixed(1)} % of rows proven exactly, ${(result.rememberedShare * 100).toFixed(1)} % not read again at the source`,
   );
   return result.failed === 0 ? 0 : 1;
 }

@@ -55,6 +55,11 @@ export function coverageLines(checks: readonly CheckSummary[]): string[] {
     return [
       `${check}: ${some(provenRows, 'row')} proven equal${share}, ${count(boundedRows)} bounded ` +
         `(written during the backup), ${count(notExaminedRows)} not examined`,
+      ...(coverage.remembered === undefined
+        ? []
+        : [
+            `${check}: of the source, ${some(coverage.remembered.rows, 'row')} that did not change were last read since ${coverage.remembered.since}`,
+          ]),
     ];
   });
 }

@@ -236,6 +236,12 @@ function checks({ checks: all, coverage }: DrillReport): Html {
       ${count(coverage.provenRows)} rows lie in blocks that were quiet around the backup and are proven equal,
       exactly. ${count(coverage.boundedRows)} rows lie in blocks that moved meanwhile and are bounded.
       ${count(coverage.notExaminedRows)} rows were not examined.
+      ${
+        coverage.remembered !== undefined &&
+        html`Of the source, ${count(coverage.remembered.rows)} rows in ${count(coverage.remembered.blocks)}
+        blocks provably did not change and were not read again; the oldest of them were read on
+        ${coverage.remembered.since}. The copy was read in full.`
+      }
     </p>`
   }
   ${all.filter(({ findings, measured }) => findings.length > 0 || Object.keys(measured).length > 0).map(details)}`;

@@ -19,7 +19,7 @@ export interface KnownNight {
 }
 
 /** Parts with fewer blocks than this are read in full: that costs no more than asking whether it is needed. */
-const FEWEST_BLOCKS = 128;
+const FEWEST_BLOCKS = 32;
 /** 2^31 transactions can be told apart; half of that is left as a margin. */
 const MOST_TRANSACTIONS = 2n ** 30n;
 

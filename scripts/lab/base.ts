@@ -2,6 +2,7 @@ import { chown, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostgresServer } from 'lifeboat-local-aws/pg';
 import type { Fingerprint } from '../../probe/postgresql/fingerprint.ts';
+import type { KnownNight } from '../../probe/postgresql/memory.ts';
 import { type ProbeLab, connect, sql } from '../../test/support/probe-lab.ts';
 import { DATABASE } from '../../test/support/probe-sample.ts';
 import { fillSource, writeSome } from './source.ts';
@@ -53,7 +54,15 @@ export interface Base {
   >;
 }
 
-export async function buildBase(lab: ProbeLab): Promise<Base> {
+async function earlierNight(lab: ProbeLab, source: PostgresServer): Promise<KnownNight> {
+  const before = await lab.fingerprint(source, undefined, { night: 1 });
+  const after = await lab.fingerprint(source, before, { night: 1 });
+  await writeSome(lab, source);
+  return { before, after };
+}
+
+/** @param remember whether the night knows an earlier one, from which it takes what did not change. */
+export async function buildBase(lab: ProbeLab, remember = false): Promise<Base> {
   const source = await lab.source();
   await fillSource(lab, source);
   const earlierTimeline = await lab.snapshot(source);
@@ -69,12 +78,14 @@ export async function buildBase(lab: ProbeLab): Promise<Base> {
     ],
     DATABASE,
   );
-  const before = await lab.fingerprint(source);
+  const known = remember ? await earlierNight(lab, source) : undefined;
+  const tonight = remember ? { night: 2 } : undefined;
+  const before = await lab.fingerprint(source, undefined, tonight && { ...tonight, known });
   await writeSome(lab, source);
   const right = await lab.snapshot(source);
   const backupAt = new Date(Date.now() + 3_600_000).toISOString();
   await writeSome(lab, source);
-  const after = await lab.fingerprint(source, before);
+  const after = await lab.fingerprint(source, before, tonight);
   const diverged = await lab.restore(older);
   await diverged.start();
   await promote(diverged);

@@ -21,7 +21,7 @@ export interface DamageResult {
 
 /** Does `count` damages, kind after kind and round after round, several at once. */
 export async function damageRun(
-  { count, seed, atOnce, only, embedded }: LabOptions,
+  { count, seed, atOnce, only, embedded, remember }: LabOptions,
   say: (line: string) => void,
 ): Promise<DamageResult> {
   const startedAt = Date.now();
@@ -29,7 +29,7 @@ export async function damageRun(
   if (kinds.length === 0) throw new Error(`No kind of damage has "${only}" in its name.`);
   const lab = await ProbeLab.open(embedded);
   try {
-    const base: Base = await buildBase(lab);
+    const base: Base = await buildBase(lab, remember);
     say(
       `The source, its backups and fingerprints are there after ${Math.round((Date.now() - startedAt) / 1000)} s.`,
     );

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { PostgresServer } from 'lifeboat-local-aws/pg';
 import { STANDARD_CHECKS, type CheckResult, type Status, judge } from '../../domain/verdict.ts';
 import { ProbeLab, runChecks } from '../../test/support/probe-lab.ts';
+import type { KnownNight } from '../../probe/postgresql/memory.ts';
 import type { LabOptions } from './options.ts';
 import { STORM_SETTINGS, fillStormySource, storm } from './storm.ts';
 
@@ -15,7 +16,12 @@ export interface HealthyRound {
   readonly provenRows: number;
   readonly boundedRows: number;
   readonly notExaminedRows: number;
+  /** Rows that were not read again at the source. */
+  readonly rememberedRows: number;
 }
+
+/** The last night that passed; null where every night reads everything. */
+export type Memory = { known?: KnownNight } | null;
 
 export interface HealthyResult {
   readonly what: 'healthy';
@@ -25,6 +31,7 @@ export interface HealthyResult {
   readonly failed: number;
   /** Share of the rows that were proven exactly, over all rounds. */
   readonly provenShare: number;
+  readonly rememberedShare: number;
   readonly statementsWritten: number;
   readonly seconds: number;
   readonly notPassed: readonly HealthyRound[];
@@ -36,7 +43,7 @@ const ROUNDS_PER_SOURCE = 20;
 
 /** Backs up and restores a source under nasty write load, and asks every check of each copy. */
 export async function healthyRun(
-  { count, atOnce, embedded }: LabOptions,
+  { count, atOnce, embedded, remember }: LabOptions,
   say: (line: string) => void,
 ): Promise<HealthyResult> {
   const startedAt = Date.now();
@@ -51,8 +58,9 @@ export async function healthyRun(
       const load = await storm(lab, source);
       const until = Math.min(count, next + ROUNDS_PER_SOURCE);
       const work = async () => {
+        const memory: Memory = remember ? {} : null;
         for (let n = next++; n < until; n = next++) {
-          const done = await healthyRound(lab, source, n + 1);
+          const done = await healthyRound(lab, source, n + 1, memory);
           rounds.push(done);
           if (done.status !== 'passed')
             say(`${done.status.toUpperCase()}: round ${done.round}: ${done.reasons.join('; ')}`);
@@ -72,6 +80,7 @@ export async function healthyRun(
     what: 'healthy',
     count: rounds.length,
     ...{ passed: ended('passed'), inconclusive: ended('inconclusive'), failed: ended('failed') },
+    rememberedShare: rows === 0 ? 0 : sum((one) => one.rememberedRows) / rows,
     provenShare: rows === 0 ? 0 : sum((one) => one.provenRows) / rows,
     statementsWritten,
     seconds: Math.round((Date.now() - startedAt) / 1000),
@@ -84,11 +93,13 @@ export async function healthyRound(
   lab: ProbeLab,
   source: PostgresServer,
   round: number,
+  memory: Memory = null,
 ): Promise<HealthyRound> {
-  const before = await lab.fingerprint(source);
+  const remembering = memory === null ? undefined : { night: round, known: memory.known };
+  const before = await lab.fingerprint(source, undefined, remembering);
   const snapshot = await lab.snapshot(source);
   const backupAt = new Date().toISOString();
-  const after = await lab.fingerprint(source, before);
+  const after = await lab.fingerprint(source, before, memory === null ? undefined : { night: round });
   const copy = await lab.restore(snapshot, STORM_SETTINGS);
   try {
     await copy.start();
@@ -104,6 +115,7 @@ export async function healthyRound(
       }),
     );
     const { status, reasons } = judge(results, STANDARD_CHECKS);
+    if (memory !== null && status === 'passed') memory.known = { before, after };
     const coverage = results.find(({ check }) => check === 'content')?.coverage;
     return {
       round,
@@ -113,6 +125,7 @@ export async function healthyRound(
       provenRows: coverage?.provenRows ?? 0,
       boundedRows: coverage?.boundedRows ?? 0,
       notExaminedRows: coverage?.notExaminedRows ?? 0,
+      rememberedRows: coverage?.remembered?.rows ?? 0,
     };
   } finally {
     await lab.discard(copy);

@@ -10,16 +10,19 @@ export interface LabOptions {
   readonly atOnce: number;
   /** Only kinds of damage whose name holds this. */
   readonly only: string;
+  /** Nights know the one before, and do not read again what did not change. */
+  readonly remember: boolean;
   /** Name of the package with PostgreSQL's programs; undefined = the usual ones. */
   readonly embedded: string | undefined;
 }
 
-export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS] [--postgres MAJOR]
-npm run lab -- healthy [--count N] [--seed S] [--json FILE] [--postgres MAJOR]
+export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS] [--remember] [--postgres MAJOR]
+npm run lab -- healthy [--count N] [--seed S] [--json FILE] [--remember] [--postgres MAJOR]
 
 damage   restores N copies of a busy source, does one seeded damage to each, and asks every check: none may pass
 healthy  restores N copies of a source under nasty write load, and asks every check: none may fail
 
+With --remember, nights know the one before and do not read again what did not change at the source.
 MAJOR is a major version of PostgreSQL, ${[...OTHER_MAJORS, USUAL_MAJOR].join(', ')}.
 `;
 
@@ -34,6 +37,7 @@ export function labOptions(args: readonly string[]): LabOptions {
       json: { type: 'string' },
       'at-once': { type: 'string', default: String(availableParallelism()) },
       only: { type: 'string', default: '' },
+      remember: { type: 'boolean', default: false },
       postgres: { type: 'string' },
     },
   });
@@ -47,6 +51,7 @@ export function labOptions(args: readonly string[]): LabOptions {
     json: values.json ?? null,
     atOnce: whole(values['at-once'], '--at-once'),
     only: values.only,
+    remember: values.remember,
     embedded: embeddedOf(values.postgres),
   };
 }

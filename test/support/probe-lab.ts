@@ -13,6 +13,7 @@ import {
 } from 'lifeboat-local-aws/pg';
 import type { CheckContext, ProbeHooks, ProbeTarget } from '../../probe/engine.ts';
 import type { Fingerprint } from '../../probe/postgresql/fingerprint.ts';
+import type { KnownNight } from '../../probe/postgresql/memory.ts';
 import { postgresql } from '../../probe/postgresql/engine.ts';
 import { STANDARD_CHECKS, type CheckId, type CheckResult } from '../../domain/verdict.ts';
 
@@ -23,6 +24,8 @@ const CLONING = process.platform === 'linux' ? ['--reflink=auto'] : [];
 export const SEED = 'a seed for tests';
 const PASSWORD = 'only-for-tests';
 export const PROBER = 'prober';
+/** Some parts have their turn every night. */
+const REREAD_WITHIN = 5;
 
 /** Hooks that never cancel. */
 export function hooks(signal: AbortSignal = new AbortController().signal): ProbeHooks {
@@ -102,11 +105,20 @@ export class ProbeLab {
     };
   }
 
-  async fingerprint(server: PostgresServer, before?: Fingerprint): Promise<Fingerprint> {
-    const request =
-      before === undefined
-        ? { pass: 'before' as const, seed: SEED }
-        : { pass: 'after' as const, seed: SEED, before };
+  /** @param remembering the night's number, and the one before it, when what did not change is not to be read again. */
+  async fingerprint(
+    server: PostgresServer,
+    before?: Fingerprint,
+    remembering?: { readonly night: number; readonly known?: KnownNight | undefined },
+  ): Promise<Fingerprint> {
+    const { night, known } = remembering ?? {};
+    const request = {
+      ...(before === undefined ? { pass: 'before' as const } : { pass: 'after' as const, before }),
+      ...(known === undefined ? {} : { known }),
+      ...(night === undefined
+        ? { seed: SEED }
+        : { seed: `${SEED} ${night}`, load: { timeZone: 'UTC', night, rereadWithin: REREAD_WITHIN } }),
+    };
     return postgresql.fingerprint(this.target(server), request, hooks());
   }
 
