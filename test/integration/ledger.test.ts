@@ -1,115 +1,48 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CreateKeyCommand, DisableKeyCommand, GetPublicKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import {
-  CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectRetentionCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { startLocalAws } from 'lifeboat-local-aws';
 import {
   createFingerprintStore,
   createLedgerActivities,
   createLedgerReader,
 } from '../../activities/ledger/index.ts';
-import { policySchema } from '../../domain/policy/schema.ts';
 import { decodeEnvelope } from '../../evidence/verifier/envelope.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import { drillFact, nightFact, protectionFact } from '../unit/evidence-facts.ts';
+import {
+  BUCKET,
+  localLedger,
+  REGION,
+  samplePolicy,
+  VAULT,
+  type LocalLedger,
+} from '../support/local-ledger.ts';
 import { slotOfNight } from '../unit/evidence-export.ts';
 import type { SealPredicate } from '../../evidence/verifier/seal-format.ts';
-import type { LocalAws } from 'lifeboat-local-aws';
-import type { LedgerClients } from '../../activities/ledger/index.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 
-const VAULT = '222222222222';
-const REGION = 'us-east-1';
-const BUCKET = 'lifeboat-ledger';
-const folder = mkdtempSync(join(tmpdir(), 'ledger-'));
-// PostgreSQL refuses root, and its user must be able to enter.
-chmodSync(folder, 0o755);
-let aws: LocalAws;
+let site: LocalLedger;
+let aws: LocalLedger['aws'];
 let s3: S3Client;
 let kms: KMSClient;
-let clients: LedgerClients;
+let clients: LocalLedger['clients'];
 let policy: Policy;
+let folder: string;
+let newKey: LocalLedger['newKey'];
 
 beforeAll(async () => {
-  aws = await startLocalAws({
-    stateDir: join(folder, 'aws'),
-    port: 0,
-    adminPort: 0,
-    accounts: [{ id: VAULT, name: 'vault' }],
-  });
-  const config = {
-    endpoint: aws.endpoint,
-    region: REGION,
-    credentials: aws.accounts[VAULT]!,
-    forcePathStyle: true,
-  };
-  s3 = new S3Client(config);
-  kms = new KMSClient(config);
-  clients = { s3: () => s3, kms: () => kms, forget: () => undefined };
-  await s3.send(new CreateBucketCommand({ Bucket: BUCKET, ObjectLockEnabledForBucket: true }));
-  policy = samplePolicy(await newKey());
+  site = await localLedger();
+  ({ aws, s3, kms, clients, policy, folder, newKey } = site);
 });
 
-afterAll(async () => {
-  s3.destroy();
-  kms.destroy();
-  await aws.close();
-  rmSync(folder, { recursive: true });
-});
-
-async function newKey(): Promise<string> {
-  const { KeyMetadata } = await kms.send(
-    new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }),
-  );
-  return KeyMetadata!.Arn!;
-}
-
-function samplePolicy(signingKey: string): Policy {
-  const role = (account: string): string => `arn:aws:iam::${account}:role/lifeboat`;
-  const account = (id: string) => ({ id, role: role(id) });
-  const vault = {
-    account: 'vault',
-    region: REGION,
-    name: 'lifeboat',
-    serviceRole: role(VAULT),
-    lock: 'compliance',
-  };
-  return policySchema.parse({
-    version: 1,
-    name: 'sample',
-    schedule: { cron: '30 2 * * *' },
-    retention: { days: 90 },
-    objectives: { rto: '4h', rpo: '1h' },
-    accounts: { production: account('111111111111'), vault: account(VAULT), drill: account('333333333333') },
-    backup: { ...vault, account: 'production', region: 'eu-central-1' },
-    copies: [vault],
-    drill: {
-      region: REGION,
-      transitVault: 'lifeboat-transit',
-      restoreRole: role('333333333333'),
-      instanceClass: 'db.t4g.medium',
-      subnetGroup: 'drill',
-      securityGroups: ['sg-0123456789abcdef0'],
-    },
-    ledger: { region: REGION, bucket: BUCKET, signingKey, keep: '400d' },
-    resources: [
-      {
-        name: 'orders',
-        kind: 'rds-instance',
-        arn: 'arn:aws:rds:eu-central-1:111111111111:db:orders',
-        credentials: 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:orders',
-      },
-    ],
-  });
-}
+afterAll(async () => site.close());
 
 /** One night: the statements of each resource, and its seal. */
 async function night(n: number, resources: readonly string[], under: Policy = policy) {

@@ -4,6 +4,7 @@ import { CouldNot, EXIT, type ExitStatus } from '../../cli/exit-status.ts';
 import { loadPolicy } from '../../cli/policy-file.ts';
 import { report } from '../../cli/report-error.ts';
 import { createTerminal } from '../../cli/terminal.ts';
+import type { World } from '../../cli/world.ts';
 import type { Progress } from '../../domain/progress.ts';
 
 export const POLICY_FILE = 'examples/minimal.yaml';
@@ -98,10 +99,10 @@ export interface Said {
   readonly err: string;
 }
 
-/** Runs one command line against a Temporal in memory. @param interrupt presses Ctrl-C as soon as something waits. */
+/** Runs one command line against a Temporal in memory, or against the one that `connect` reaches. @param interrupt presses Ctrl-C as soon as something waits. */
 export async function lifeboat(
   line: readonly string[],
-  temporal: FakeTemporal = fakeTemporal(),
+  temporal: FakeTemporal | Pick<World, 'connect' | 'policy'> = fakeTemporal(),
   { interrupt = false } = {},
 ): Promise<Said> {
   let out = '';
@@ -115,8 +116,12 @@ export async function lifeboat(
       terminal: createTerminal({ stdout, stderr, json, color: false }),
       now: () => NOW,
       sleep: () => new Promise((resolve) => setImmediate(resolve)),
-      policy: () => loadPolicy(policy ?? POLICY_FILE, (text) => stderr.write(`${text}\n`)),
+      policy: () =>
+        'connect' in temporal
+          ? temporal.policy()
+          : loadPolicy(policy ?? POLICY_FILE, (text) => stderr.write(`${text}\n`)),
       connect: async () => {
+        if ('connect' in temporal) return temporal.connect();
         if (temporal.refuses !== undefined) throw temporal.refuses;
         return planeOf(temporal);
       },
