@@ -2,8 +2,7 @@ import { isUnproven, WHY_UNPROVEN } from '../../domain/promises.ts';
 import { duration } from '../../domain/units.ts';
 import { count, howLong, some, when } from '../../domain/words.ts';
 import type { Predicate } from '../../domain/promises.ts';
-import type { RecoveryPointFacts } from '../../domain/facts.ts';
-import type { Backup, OfResource, PromiseRecord, Shown } from './record.ts';
+import type { Backup, OfResource, PointOfBackup, PromiseRecord, Shown } from './record.ts';
 
 export type Answer = 'kept' | 'broken' | 'not provable';
 
@@ -70,16 +69,26 @@ export function ask(predicate: Predicate, record: PromiseRecord, question: Quest
           : 'every copy lies in the account of the resource',
       );
     case 'immutable':
-      return backups(question, 'lies under an immutable lock', ({ points: all }) => {
-        const last = all.at(-1);
-        return last === undefined || last.lock.state === 'immutable'
-          ? null
-          : last.lock.state === 'unknown'
-            ? { unknown: `the lock could not be read (${last.lock.reason})` }
-            : `the lock was ${last.lock.state}`;
-      });
+      return backups(
+        question,
+        'lies under an immutable lock',
+        ({ points: all }) => {
+          const last = all.at(-1);
+          return last === undefined || last.lock.state === 'immutable'
+            ? null
+            : last.lock.state === 'unknown'
+              ? { unknown: `the lock could not be read (${last.lock.reason})` }
+              : `the lock was ${last.lock.state}`;
+        },
+        (backup) => `${lastPoint(backup)}/lock`,
+      );
     case 'kept':
-      return backups(question, 'is kept long enough', (backup) => keptLong(backup, limit(atLeast)));
+      return backups(
+        question,
+        'is kept long enough',
+        (backup) => keptLong(backup, limit(atLeast)),
+        lastPoint,
+      );
     case 'removed':
       return removed(limit(within), record, question);
     case 'points':
@@ -95,7 +104,8 @@ export function ask(predicate: Predicate, record: PromiseRecord, question: Quest
   }
 }
 
-const place = ({ location }: RecoveryPointFacts): string =>
+const lastPoint = ({ points: all }: Backup): string => `/predicate/points/${all.length - 1}`;
+const place = ({ location }: PointOfBackup): string =>
   `${location.vault} (${location.region}, account ${location.accountId})`;
 
 /** The part of the period that the evidence covers; null when it covers nothing of it. */
@@ -181,6 +191,7 @@ function backups(
   { resources, from, to }: Question,
   what: string,
   problemOf: (backup: Backup) => Problem,
+  partOf?: (backup: Backup) => string,
 ): Finding[] {
   return resources.map(({ name, backups: all }) => {
     const inPeriod = all.filter(({ slot }) => slot >= from && slot <= to);
@@ -191,6 +202,7 @@ function backups(
     const say = (list: typeof looked): Shown[] =>
       list.map(({ backup, problem }) => ({
         key: backup.key,
+        ...(partOf === undefined ? {} : { part: partOf(backup) }),
         says: problem === null ? what : typeof problem === 'string' ? problem : problem.unknown,
       }));
     if (wrong.length > 0)
@@ -209,7 +221,7 @@ function backups(
 function points(
   question: Question,
   what: string,
-  problemOf: (point: RecoveryPointFacts) => string | null,
+  problemOf: (point: PointOfBackup) => string | null,
 ): Finding[] {
   return backups(
     question,

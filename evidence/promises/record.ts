@@ -11,6 +11,8 @@ import type { Basis, NightRecord } from '../reports/source.ts';
 /** A statement by which a promise is shown kept or broken. */
 export interface Shown {
   readonly key: string;
+  /** Which part of it, as a JSON Pointer; absent: all of it. */
+  readonly part?: string;
   readonly says: string;
 }
 
@@ -18,8 +20,14 @@ export interface Backup {
   readonly slot: number;
   readonly key: string;
   readonly resource: ResourceIdentity;
-  readonly points: readonly RecoveryPointFacts[];
+  readonly points: readonly PointOfBackup[];
 }
+
+/** What promises ask of a point. */
+export type PointOfBackup = Pick<
+  RecoveryPointFacts,
+  'arn' | 'location' | 'createdAt' | 'deleteAt' | 'encryptionKeyArn' | 'lock'
+>;
 
 export interface Recovery {
   readonly slot: number;
@@ -50,7 +58,7 @@ export interface OfResource {
   readonly recoveries: Recovery[];
 }
 
-/** What promises are decided by: a few numbers per night and resource, so that a year of a thousand fits into memory. */
+/** What promises are decided by: what is said of each point and no more, so that a year of a thousand resources fits into memory. */
 export interface PromiseRecord {
   readonly basis: Basis;
   readonly resources: ReadonlyMap<string, OfResource>;
@@ -78,12 +86,13 @@ export function recordOf(basis: Basis, policy?: string) {
   const access = new Map<string, Access>();
   const restores: PromiseRecord['restores'][number][] = [];
   const slots = new Set<number>();
-  /** Backups of one resource share most of their texts; interning keeps a year small. */
-  const texts = new Map<string, string>();
-  const one = (text: string): string => {
-    const known = texts.get(text);
-    if (known === undefined) texts.set(text, text);
-    return known ?? text;
+  /** Backups of one resource are alike in most of what they say; what is equal is kept once. */
+  const shared = new Map<string, unknown>();
+  const one = <T>(value: T): T => {
+    const text = JSON.stringify(value);
+    const known = shared.get(text) as T | undefined;
+    if (known === undefined) shared.set(text, value);
+    return known ?? value;
   };
 
   function ofResource(name: string, slot: number): OfResource {
@@ -103,11 +112,15 @@ export function recordOf(basis: Basis, policy?: string) {
   function protection(key: string, fact: ProtectionFact): void {
     if (fact.outcome !== 'protected' || fact.points.length === 0) return;
     const slot = Date.parse(fact.slot);
-    const points = fact.points.map((point) => ({
-      ...point,
-      location: { ...point.location, region: one(point.location.region), vault: one(point.location.vault) },
+    const points = fact.points.map(({ arn, location, createdAt, deleteAt, encryptionKeyArn, lock }) => ({
+      arn,
+      location: one(location),
+      createdAt,
+      deleteAt,
+      encryptionKeyArn: one(encryptionKeyArn),
+      lock: one(lock),
     }));
-    ofResource(fact.resource.name, slot).backups.push({ slot, key, resource: fact.resource, points });
+    ofResource(fact.resource.name, slot).backups.push({ slot, key, resource: one(fact.resource), points });
   }
 
   function drill(key: string, fact: DrillFact): void {
@@ -119,7 +132,7 @@ export function recordOf(basis: Basis, policy?: string) {
       passed: fact.verdict === 'passed',
       rto: fact.rto.verified,
       rpo: fact.rpoSeconds,
-      regions: regions.flatMap((region) => (region === undefined || region === '' ? [] : one(region))),
+      regions: one(regions.flatMap((region) => (region === undefined || region === '' ? [] : region))),
     });
   }
 

@@ -70,7 +70,11 @@ function predicateTable({ predicate, answer, findings }: PredicateAnswer): Html 
     )}`;
 }
 
+/** Where it is said: the statement, and which part of it. */
+const placeOf = ({ key, part }: Finding['shownBy'][number]): string =>
+  part === undefined ? key : `${key}#${part}`;
+
 function shownBy({ shownBy: all, of }: Finding): Html {
   if (all.length === 0) return html`<span class="none">none</span>`;
-  return html`${all.slice(0, 2).map(({ key }) => html`<div>${codeOf(key)}</div>`)}${of > 2 && html`<div class="none">and ${count(of - 2)} more</div>`}`;
+  return html`${all.slice(0, 2).map((one) => html`<div>${codeOf(placeOf(one))}</div>`)}${of > 2 && html`<div class="none">and ${count(of - 2)} more</div>`}`;
 }

@@ -6,23 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createExportFolder } from '../../evidence/export-folder.ts';
-import { promiseReport } from '../../evidence/promises/report.ts';
-import { recordOf } from '../../evidence/promises/record.ts';
-import { monthlyOf } from '../../evidence/reports/monthly.ts';
-import { monthlyPage } from '../../evidence/reports/monthly-page.ts';
-import { populationOf } from '../../evidence/reports/population.ts';
-import { populationPage } from '../../evidence/reports/population-page.ts';
-import { promisesPage } from '../../evidence/reports/promises-page.ts';
-import { basisOf, readNights, sourceInFolder } from '../../evidence/reports/source.ts';
 import { sealStatement } from '../../evidence/seal.ts';
 import { signEnvelope, signerInMemory } from '../../evidence/signer.ts';
 import { statementBytes, statementOf } from '../../evidence/statement.ts';
 import { encodeEnvelope, pae, sha256 } from '../../evidence/verifier/envelope.ts';
+import { factsOf, instant, nightOf } from './evidence-facts.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
-import type { DrillFact, Fact, NightFact, ProtectionFact } from '../../domain/facts.ts';
-import type { Basis, EvidenceSource } from '../../evidence/reports/source.ts';
 import type { Signer } from '../../evidence/signer.ts';
 import type { SealedStatement } from '../../evidence/verifier/seal-format.ts';
+
+const REPORT = fileURLToPath(new URL('evidence-report.ts', import.meta.url));
 
 export interface EvidenceBench {
   readonly nights: number;
@@ -42,7 +35,7 @@ export async function benchEvidence({ nights, resources, mutations }: EvidenceBe
     );
     const status = verifyInOwnProcess(folder, year, statements);
     plainReference(year);
-    await reportsOf(year);
+    reportsOf(folder, year);
     const sample = join(folder, 'sample');
     await writeNights(sample, 4, 3, signer);
     const missed = await timed(
@@ -87,45 +80,14 @@ function plainReference(dir: string): void {
   );
 }
 
-/** Each report of the whole time, with its size. */
-async function reportsOf(dir: string): Promise<void> {
-  const period = { from: null, to: null };
-  for (const name of ['population', 'monthly', 'promises'] as const) {
-    const start = performance.now();
-    const source = sourceInFolder(dir);
-    const basis = basisOf(source);
-    const page = await pageOf(name, source, basis, period);
-    const seconds = (performance.now() - start) / 1000;
-    const megabytes = Math.round(process.memoryUsage().rss / 1e6);
-    console.log(
-      `report ${name}: ${seconds.toFixed(1)} s, page of ${(page.length / 1e6).toFixed(1)} MB, ${basis.statements} statements read, process at ${megabytes} MB`,
-    );
-    if (basis.problems.length > 0) throw new Error(basis.problems[0]);
+/** Each report of the whole time, each in a process of its own. */
+function reportsOf(folder: string, dir: string): void {
+  for (const name of ['population', 'monthly', 'promises']) {
+    const args = ['--import', 'tsx', REPORT, name, dir, join(folder, `${name}.html`)];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`report ${name}: ${stderr}`);
+    console.log(`report ${name}: ${stdout}`);
   }
-}
-
-async function pageOf(
-  name: 'population' | 'monthly' | 'promises',
-  source: EvidenceSource,
-  basis: Basis,
-  period: { from: null; to: null },
-): Promise<string> {
-  if (name === 'promises') {
-    const record = recordOf(basis);
-    for await (const night of readNights(source, basis)) record.add(night);
-    const told = record.record();
-    const day = (ms: number | undefined): string => new Date(ms ?? 0).toISOString().slice(0, 10);
-    const asked = { from: day(told.slots[0]), to: day(told.slots.at(-1)) };
-    const holds = [{ kind: 'recovered', within: '2d' }] as const;
-    return promisesPage(
-      promiseReport('Promises', [{ name: 'all', says: 'all is well', holds }], told, asked),
-    );
-  }
-  const collected = name === 'population' ? populationOf(basis, period) : monthlyOf(basis, period);
-  const wanted = name === 'population' ? () => false : () => true;
-  for await (const night of readNights(source, basis, wanted)) collected.add(night);
-  const report = collected.report();
-  return report.format === 'lifeboat-population-report/v1' ? populationPage(report) : monthlyPage(report);
 }
 
 /** In a process of its own, with the file that an auditor runs, so that its memory is its own. */
@@ -151,7 +113,13 @@ function verifyInOwnProcess(folder: string, dir: string, statements: number): nu
   return status === 0 && examined.statements === statements ? 0 : 1;
 }
 
-async function writeNights(out: string, nights: number, resources: number, signer: Signer): Promise<number> {
+/** @returns the number of statements. */
+export async function writeNights(
+  out: string,
+  nights: number,
+  resources: number,
+  signer: Signer,
+): Promise<number> {
   const folder = await createExportFolder(out, { bucket: 'bench', region: 'us-east-1' });
   let previous: string | null = null;
   for (let n = 0; n < nights; n += 1) {
@@ -181,63 +149,6 @@ async function writeNights(out: string, nights: number, resources: number, signe
     previous = sha256(bytes);
   }
   return (await folder.finish()).statements;
-}
-
-const instant = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
-function factsOf(name: string, slot: string): Fact[] {
-  const resource = {
-    name,
-    kind: 'rds-instance',
-    arn: `arn:aws:rds:eu-central-1:111111111111:db:${name}`,
-    immutableId: name,
-  };
-  const common = { policy: 'bench', policySha256: 'ab'.repeat(32), slot, resource, timings: [] };
-  const protection: ProtectionFact = {
-    ...common,
-    type: 'protection',
-    trigger: 'night',
-    endpoint: null,
-    engineVersion: '18.4',
-    outcome: 'protected',
-    fingerprints: [],
-    points: [],
-  };
-  const drill: DrillFact = {
-    ...common,
-    type: 'drill',
-    trigger: 'night',
-    selection: { rule: 'newest', candidates: 1 },
-    point: null,
-    restoredArn: null,
-    verdict: 'passed',
-    reasons: [],
-    checks: [],
-    fence: null,
-    teardown: null,
-    objectives: { rtoSeconds: 3600, rpoSeconds: 900 },
-    rto: { available: 1, firstQuery: 2, verified: 3 },
-    rpoSeconds: 1,
-  };
-  return [protection, drill];
-}
-
-function nightOf(slot: string, resources: number): NightFact {
-  const population = Array.from({ length: resources }, (_, r) => ({
-    resource: `db-${r}`,
-    arn: `arn:aws:rds:eu-central-1:111111111111:db:db-${r}`,
-    slot,
-    end: 'passed' as const,
-    reason: 'drilled',
-  }));
-  return {
-    type: 'night',
-    policy: 'bench',
-    policySha256: 'ab'.repeat(32),
-    slot,
-    population,
-    verdict: 'passed',
-  };
 }
 
 /** Flips, cuts, doubles, exchanges and deletes, seeded: the same changes in every run. @returns what was not noticed. */
