@@ -1,6 +1,7 @@
 import type { AwsClients } from './aws/clients.ts';
 import type { Polling } from './aws/poll.ts';
 import { createBackupJobActivities } from './backup-jobs.ts';
+import { createHoldActivities } from './holds.ts';
 import { createInventoryActivities } from './inventory.ts';
 import { createDrivers } from './kinds/index.ts';
 import { createLastVerifiedActivities } from './last-verified.ts';
@@ -11,6 +12,7 @@ import { createProtectionActivities } from './protections.ts';
 import type { createProberActivities } from './prober.ts';
 import { createRecoveryPointActivities } from './recovery-points.ts';
 import { createRestoreActivities } from './restores.ts';
+import { createRetryActivities, type ReadHistory } from './retries.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSweepActivities } from './sweep.ts';
 import { createTeardownActivities } from './teardown.ts';
@@ -21,11 +23,14 @@ export function createControlActivities({
   clients,
   polling,
   recordedBy,
+  history,
 }: {
   clients: AwsClients;
   polling: Polling;
   /** What every statement says about the program that wrote it. */
   recordedBy?: RecordedBy;
+  /** Reads what Temporal keeps of a run. */
+  history: ReadHistory;
 }) {
   const drivers = createDrivers(clients);
   return {
@@ -37,6 +42,8 @@ export function createControlActivities({
     ...createNetworkActivities({ clients }),
     ...createInventoriesOfDrills({ clients, polling }),
     ...createRetentionActivities({ clients }),
+    ...createRetryActivities({ history }),
+    ...createHoldActivities({ clients, polling }),
     ...createSweepActivities({ clients, drivers }),
     ...createLedgerActivities({ clients, recordedBy }),
     ...createProtectionActivities({ clients }),

@@ -5,6 +5,7 @@ import {
   type BackupClient,
   type RecoveryPointByBackupVault,
 } from '@aws-sdk/client-backup';
+import { deletableBy } from '../domain/deletable-by.ts';
 import type { LockFacts, RecoveryPointFacts } from '../domain/facts.ts';
 import type { Policy } from '../domain/policy/schema.ts';
 import { finalVault, locationOf, type Vault } from '../domain/route.ts';
@@ -14,6 +15,7 @@ import { inAccount, type AwsClients } from './aws/clients.ts';
 import { isNamed, refuse } from './aws/errors.ts';
 import { allPages } from './aws/pages.ts';
 import { failure } from './failures.ts';
+import { keyPolicyOf, vaultPolicyOf } from './point-guards.ts';
 
 export interface ReadBack {
   readonly policy: Policy;
@@ -36,15 +38,28 @@ export function createRecoveryPointActivities({ clients }: { clients: AwsClients
         );
         if (point.CreationDate === undefined || point.Status === undefined)
           throw new Error(`AWS answered without a status when asked to ${doing}`);
+        const lock = await lockOf(backup, vault.name, awsNow);
+        const deleteAt = point.CalculatedLifecycle?.DeleteAt?.toISOString() ?? null;
+        const key = point.EncryptionKeyArn;
+        const kms = clients.kms(inAccount(policy, vault.account, vault.region));
+        const location = locationOf(policy, vault);
         return {
           arn: pointArn,
-          location: locationOf(policy, vault),
+          location,
           status: point.Status,
           createdAt: point.CreationDate.toISOString(),
-          deleteAt: point.CalculatedLifecycle?.DeleteAt?.toISOString() ?? null,
-          encryptionKeyArn: point.EncryptionKeyArn ?? null,
+          deleteAt,
+          encryptionKeyArn: key ?? null,
           sizeBytes: point.BackupSizeInBytes ?? null,
-          lock: await lockOf(backup, vault.name, awsNow),
+          lock,
+          readAt: awsNow,
+          deletableBy: deletableBy({
+            accountId: location.accountId,
+            lock,
+            deleteAt,
+            vaultPolicy: await vaultPolicyOf(backup, vault.name),
+            keyPolicy: key === undefined ? null : await keyPolicyOf(kms, key),
+          }),
         };
       } catch (error) {
         if (isNamed(error, 'ResourceNotFoundException'))

@@ -2,9 +2,9 @@ import {
   DeleteRecoveryPointCommand,
   DescribeRecoveryPointCommand,
   ListLegalHoldsCommand,
-  ListRecoveryPointsByLegalHoldCommand,
 } from '@aws-sdk/client-backup';
 import type { RetentionFact } from '../domain/facts.ts';
+import { lookedAtBy } from '../domain/holds.ts';
 import type { Policy } from '../domain/policy/schema.ts';
 import { judgePoints, type ListedPoint } from '../domain/retention.ts';
 import { locationOf, type Vault } from '../domain/route.ts';
@@ -12,6 +12,7 @@ import { duration, type Instant } from '../domain/units.ts';
 import { inAccount, type AwsClients } from './aws/clients.ts';
 import { isNamed, refuse } from './aws/errors.ts';
 import { allPages } from './aws/pages.ts';
+import { pointsOf } from './holds.ts';
 import { listPoints } from './recovery-points.ts';
 
 export interface InspectVault {
@@ -41,7 +42,12 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
           deleteAt: point.CalculatedLifecycle?.DeleteAt?.toISOString() ?? null,
         }));
         const judged = judgePoints(listed, awsNow, duration(policy.retention.lingerGrace));
-        const held = judged.overdue.length === 0 ? new Map<string, string>() : await heldPoints();
+        // What is held is not late: AWS keeps it on purpose from the first moment past its date.
+        const due = listed.filter(
+          ({ deleteAt }) => deleteAt !== null && Date.parse(deleteAt) <= Date.parse(awsNow),
+        );
+        const held =
+          due.length + judged.overdue.length === 0 ? new Map<string, string>() : await heldPoints();
         // Where no lock forbids it, what lingers is deleted; the next look tells whether that helped.
         if (vault.lock === 'none')
           for (const { arn } of judged.overdue.filter(({ arn }) => !held.has(arn))) await deleteQuietly(arn);
@@ -60,7 +66,7 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
           live: judged.live,
           provenGone,
           lingering,
-          held: judged.overdue
+          held: [...new Map([...due, ...judged.overdue].map(({ arn }) => [arn, { arn }])).values()]
             .filter(({ arn }) => held.has(arn))
             .map(({ arn }) => ({ arn, reason: held.get(arn) ?? '' })),
           withoutExpiry: judged.withoutExpiry,
@@ -111,19 +117,13 @@ export function createRetentionActivities({ clients }: { clients: AwsClients }) 
           return { items: answer.LegalHolds, next: answer.NextToken };
         });
         const found = new Map<string, string>();
-        for (const { LegalHoldId, Title = 'untitled', Status } of holds) {
+        for (const { LegalHoldId, Title = 'untitled', Description, Status } of holds) {
           if (LegalHoldId === undefined || Status === 'CANCELED') continue;
-          const points = await allPages(async (NextToken) => {
-            const answer = await backup.send(
-              new ListRecoveryPointsByLegalHoldCommand({
-                LegalHoldId,
-                ...(NextToken === undefined ? {} : { NextToken }),
-              }),
-            );
-            return { items: answer.RecoveryPoints, next: answer.NextToken };
-          });
-          for (const { RecoveryPointArn = '' } of points)
-            found.set(RecoveryPointArn, `legal hold "${Title}" (${LegalHoldId})`);
+          const by = lookedAtBy(Description);
+          const late = by !== null && Date.parse(by) < Date.parse(awsNow) ? ', which has passed' : '';
+          const again = by === null ? '' : `; to be looked at by ${by}${late}`;
+          for (const arn of await pointsOf(backup, LegalHoldId))
+            found.set(arn, `legal hold "${Title}" (${LegalHoldId})${again}`);
         }
         return found;
       }

@@ -3,6 +3,7 @@ import type { Instant } from '../domain/units.ts';
 
 /** The workflow types that the worker serves. */
 export type RunType =
+  | 'changeHold'
   | 'nightlyRun'
   | 'protectResource'
   | 'recordDecision'

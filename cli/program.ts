@@ -177,6 +177,14 @@ function addEvidence(program: Command, run: RunVerb): void {
       run(async (world) => (await import('./verbs/evidence.ts')).listEvidence(world, options)),
     );
   evidence
+    .command('show <statement>')
+    .description(
+      'what one statement says, in sentences; a backup part by part: point, hops, locks, fingerprints',
+    )
+    .action((key: string) =>
+      run(async (world) => (await import('./verbs/evidence.ts')).showStatement(world, key)),
+    );
+  evidence
     .command('export')
     .description('copy the evidence to a folder that can be verified offline')
     .requiredOption('--out <dir>', 'a new or empty folder')
@@ -214,23 +222,49 @@ function addEvidence(program: Command, run: RunVerb): void {
     .requiredOption('--what <text>', 'what is waived: a check, a promise')
     .requiredOption('--reason <text>', 'why; part of the evidence')
     .requiredOption('--expires <day>', 'last day, e.g. 2026-12-31')
-    .option(
-      '--owner <person>',
-      'who answers for it, one of the policy (default: your account on this computer)',
-    )
+    .option(...OWNER)
     .option('--resource <name>', 'the resource that it is about (default: all of them)')
     .option('--name <name>', 'name of the waiver')
     .action((options: WaiverOptions) =>
       run(async (world) => (await import('./verbs/decisions.ts')).addWaiver(world, options)),
     );
+  addHolds(program, run, day);
   addReports(program, run, day);
 }
 
-function addReports(
-  program: Command,
-  run: RunVerb,
-  day: (flag: string, what: string) => [string, string],
-): void {
+type Day = (flag: string, what: string) => [string, string];
+const OWNER: [string, string] = [
+  '--owner <person>',
+  'who answers for it, one of the policy (default: your account on this computer)',
+];
+
+function addHolds(program: Command, run: RunVerb, day: Day): void {
+  const hold = program.command('hold').description('recovery points that are kept past their date');
+  hold
+    .command('place <point>')
+    .description('have AWS keep a recovery point of the last vault, by its ARN, until the hold is released')
+    .requiredOption('--reason <text>', 'why; part of the evidence')
+    .requiredOption(...day('--until', 'when somebody looks at it again'))
+    .option(...OWNER)
+    .option('--name <name>', 'name of the hold')
+    .action((point: string, options: { reason: string; until: string; owner?: string; name?: string }) =>
+      run(async (world) => (await import('./verbs/hold.ts')).placeHold(world, point, options)),
+    );
+  hold
+    .command('release <name>')
+    .description('put on record that a hold was cancelled at AWS; says what to run there while it was not')
+    .requiredOption('--reason <text>', 'why; part of the evidence')
+    .option(...OWNER)
+    .action((name: string, options: { reason: string; owner?: string }) =>
+      run(async (world) => (await import('./verbs/hold.ts')).releaseHold(world, name, options)),
+    );
+  hold
+    .command('list')
+    .description('every hold that is on record')
+    .action(() => run(async (world) => (await import('./verbs/hold.ts')).listHolds(world)));
+}
+
+function addReports(program: Command, run: RunVerb, day: Day): void {
   const report = program.command('report').description('reports for people, from signed statements alone');
   const withOutput = (command: Command): Command =>
     command

@@ -115,16 +115,21 @@ export interface TeardownProofFact extends OfSlot {
   readonly cost: { readonly amount: number; readonly currency: string; readonly ratesOf: string } | null;
 }
 
-/** A legal hold or a lengthened retention, placed or released. */
+/** A legal hold, placed or released. It ends by nothing but its release. */
 export interface HoldFact extends Claim {
   readonly type: 'hold';
+  /** Its name; absent in older statements. */
+  readonly hold?: string;
   readonly action: 'placed' | 'released';
   readonly at: Instant;
   readonly resource: string;
   readonly points: readonly string[];
   readonly holdArn: string | null;
+  /** Who answers for it. */
   readonly by: string;
   readonly reason: string;
+  /** When somebody wants to look at it again. */
+  readonly until?: Instant;
 }
 
 /** A named person agreed or refused. */

@@ -31,6 +31,10 @@ export interface RecoveryPointFacts {
   readonly encryptionKeyArn: string | null;
   readonly sizeBytes: number | null;
   readonly lock: LockFacts;
+  /** What the policy wants the lock to be; absent in older statements, and where a point is only read. */
+  readonly wantedLock?: 'compliance' | 'none';
+  /** AWS's time when all of this was read; absent in older statements. */
+  readonly readAt?: Instant;
   /** Who could delete this point, as the policies of vault and key say it; absent where nobody looked. */
   readonly deletableBy?: readonly string[];
 }
@@ -106,6 +110,7 @@ export interface ProtectionFact {
   readonly trigger?: 'night' | 'by-hand';
   readonly outcome: 'protected' | 'failed';
   readonly reason?: string;
+  /** The one before the backup, then the one after it. */
   readonly fingerprints: readonly FingerprintRef[];
   /** The source's point first, then one per hop, each as read back. */
   readonly points: readonly RecoveryPointFacts[];
@@ -140,7 +145,7 @@ export interface DrillFact {
     readonly candidates: number;
     /** What a random choice was made with, so that it can be repeated. */
     readonly seed?: string;
-    /** When the chosen point, or else its resource, was verified last; null when never. */
+    /** Slot of the last drill of this resource that passed, rows compared; null when the last 60 days with statements hold none. */
     readonly lastVerifiedAt?: Instant | null;
   };
   readonly point: RecoveryPointFacts | null;

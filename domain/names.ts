@@ -21,6 +21,7 @@ export const restoreId = (request: string): string => `restore/${request}`;
 export const retentionId = (policy: string, slot: Instant): string => `retention/${policy}/${slot}`;
 /** @param id makes two decisions of one second two, for example eight random hex digits. */
 export const decisionId = (policy: string, id: string): string => `decision/${policy}/${id}`;
+export const holdId = (policy: string, hold: string, id: string): string => `hold/${policy}/${hold}/${id}`;
 export const policyId = (policy: string, at: Instant): string => `policy/${policy}/${at}`;
 export const sweepIdPrefix = (policy: string): string => `sweep/${policy}`;
 

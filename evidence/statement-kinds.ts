@@ -107,7 +107,7 @@ export const STATEMENT_KINDS: Kinds = {
   hold: {
     says: (f) =>
       `A hold on ${some(f.points.length, 'point')} of ${f.resource} was ${f.action} by ${f.by}${because(f.reason)}.`,
-    writtenBy: null,
+    writtenBy: 'changeHold, for lifeboat hold place and release',
   },
   approval: {
     says: (f) => `${f.by} ${f.decision} the request ${f.request}${because(f.reason)}.`,

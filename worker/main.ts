@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createAwsClients } from '../activities/aws/clients.ts';
 import { createControlActivities } from '../activities/index.ts';
@@ -14,6 +15,7 @@ async function main(config: ControlPlaneConfig): Promise<void> {
   const logger = createLogger(config.logLevel, 'control-plane');
   installRuntime(logger);
   const connection = await NativeConnection.connect(config.temporal.connection);
+  const client = new Client({ connection, namespace: config.temporal.namespace });
   const clients = createAwsClients({ sessionName: 'lifeboat-control-plane' });
   const worker = await Worker.create({
     connection,
@@ -22,6 +24,8 @@ async function main(config: ControlPlaneConfig): Promise<void> {
     ...workflowCode(config),
     activities: createControlActivities({
       clients,
+      history: async ({ workflowId, runId }) =>
+        (await client.workflow.getHandle(workflowId, runId).fetchHistory()).events ?? [],
       polling: { pollSeconds: config.pollSeconds },
       recordedBy: {
         tool: 'lifeboat',

@@ -1,4 +1,5 @@
 /** What the control plane's worker serves. */
+export { changeHold } from './change-hold.ts';
 export { knownBadDrill } from './known-bad-drill.ts';
 export { nightlyRun } from './nightly-run.ts';
 export { protectResource } from './protect-resource.ts';

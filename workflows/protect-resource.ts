@@ -101,7 +101,7 @@ export async function protectResource(request: ProtectRequest): Promise<ProtectR
   async function accept(pointArn: string, vault: Vault): Promise<void> {
     const awsNow = await quick.awsNow({ policy });
     const point = await quick.readBackPoint({ policy, vault, pointArn, awsNow });
-    seen.points.push(point);
+    seen.points.push({ ...point, wantedLock: vault.lock });
     const problems = readBackProblems(point, vault);
     if (problems.length > 0) throw refusal('ReadBackDiffers', `${problems.join('; ')}.`);
   }

@@ -1,4 +1,5 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
+import type { DrillFact } from '../domain/facts.ts';
 import { drillContext } from '../domain/drill-context.ts';
 import { judgeDrill, measuredDataLoss } from '../domain/drill-verdict.ts';
 import { DRILL_PREFIX, restoredName } from '../domain/names.ts';
@@ -8,7 +9,7 @@ import { pointSubjects } from '../domain/subjects.ts';
 import { summaryOf } from '../domain/summary.ts';
 import { duration } from '../domain/units.ts';
 import { proveAbsence } from './absence.ts';
-import { evidence } from './activities.ts';
+import { evidence, quick } from './activities.ts';
 import { withCleanup } from './cleanup.ts';
 import { trackProgress } from './progress.ts';
 import { unidentified } from './protect-resource.ts';
@@ -66,6 +67,7 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
   const identity = seen.protection?.identity ?? unidentified(request);
   const statement = await CancellationScope.nonCancellable(() =>
     progress.step('statement', async () => {
+      const retries = await readRetries();
       await recordProofs(request, { scope, slot, drill, resource: identity }, seen, teardown, absence);
       return evidence.recordStatement({
         policy,
@@ -95,6 +97,7 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
           rpoSeconds,
           timings: progress.timings(),
           ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+          ...(retries === null ? {} : { retries }),
           ...drillContext(policy, entry, seen),
         },
       });
@@ -112,4 +115,15 @@ export async function restoreDrill(request: DrillRequest): Promise<DrillResult> 
     statement,
     seconds: (Date.now() - startedAt) / 1000,
   };
+}
+
+/** Null when the history could not be read; the statement says then that they are not recorded. */
+async function readRetries(): Promise<NonNullable<DrillFact['retries']> | null> {
+  if (!patched('retries-of-drills')) return null;
+  try {
+    return await quick.readRetries();
+  } catch (error) {
+    if (!isStepFailure(error)) throw error;
+    return null;
+  }
 }

@@ -1,10 +1,10 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type { Copy } from '../activities/restores.ts';
 import type { ProbedDatabase } from '../activities/prober.ts';
 import type { Protection } from '../activities/protections.ts';
 import type { CopySize } from '../domain/costs.ts';
 import type { Inventory } from '../domain/drill-inventory.ts';
-import type { FenceFact, RecoveryPointFacts } from '../domain/facts.ts';
+import type { DrillFact, FenceFact, RecoveryPointFacts } from '../domain/facts.ts';
 import { restoredName } from '../domain/names.ts';
 import type { Policy, ProtectedResource } from '../domain/policy/schema.ts';
 import { finalVault, transitVault } from '../domain/route.ts';
@@ -27,6 +27,7 @@ import { inventoryBefore } from './absence.ts';
 import type { OnExit } from './cleanup.ts';
 import { proveIsolation } from './isolation.ts';
 import { runChecks } from './run-checks.ts';
+import { isStepFailure } from './reasons.ts';
 import type { Tracker } from './progress.ts';
 
 /** The steps that a drill and a restore by hand have in common, in order; for the progress display. */
@@ -56,7 +57,7 @@ export interface VerifyRequest {
 
 /** Filled in step by step, so that whoever stops half-way can say how far it came. */
 export interface Seen {
-  selection: { rule: string; candidates: number };
+  selection: DrillFact['selection'];
   point: RecoveryPointFacts | null;
   protection: Protection | null;
   restoredArn: string | null;
@@ -203,7 +204,26 @@ export async function verifyCopy(
       pointArn: chosen,
       createdAt: point.createdAt,
     });
+    const lastVerifiedAt = await verifiedBefore(policy, entry.name, seen);
+    seen.selection = { ...selection, ...(lastVerifiedAt === undefined ? {} : { lastVerifiedAt }) };
     return { pointArn: chosen, awsNow: now };
+  }
+}
+
+/** When this resource was verified before; undefined when nobody could tell, which does not keep it from being drilled. */
+async function verifiedBefore(
+  policy: Policy,
+  resource: string,
+  { protection, awsNow }: Seen,
+): Promise<Instant | null | undefined> {
+  if (protection === null || awsNow === null || !patched('selection-last-verified')) return undefined;
+  const { immutableId } = protection.identity;
+  try {
+    const found = await quick.findLastVerified({ policy, resource, immutableId, before: awsNow });
+    return found?.slot ?? null;
+  } catch (error) {
+    if (isCancellation(error) || !isStepFailure(error)) throw error;
+    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { inParallel } from './in-parallel.ts';
 import { inLedger } from './ledger.ts';
 import { listStatements, readStatement } from './read.ts';
 import { listSealObjects, readSeal } from './seals.ts';
+import { LATEST_DAYS } from './statements.ts';
 import { findObject, listObjects } from './versions.ts';
 import type { SignOffFact, WaiverFact } from '../../domain/claims.ts';
 import type { DrillFact, Fact } from '../../domain/facts.ts';
@@ -79,7 +80,7 @@ export async function statementNamed(ledger: Ledger, which: string | undefined):
 }
 
 /** Statements of one kind, looked up day by day under the beginning of their scope, so that other statements cost nothing. */
-async function factsFiledAs<F extends Fact>(
+export async function factsFiledAs<F extends Fact>(
   ledger: Ledger,
   type: F['type'],
   scope: string,
@@ -124,22 +125,29 @@ async function* newestFirst(ledger: Ledger, suffix: string): AsyncGenerator<List
   yield* ends(await listStatements(ledger, {})).filter(({ key }) => !seen.has(key));
 }
 
-/** The point's own date says under which days the statement of its backup can lie. */
+/** The point's own date says under which days the statement of its backup can lie: its slot is up to a week older. */
 async function findProtection(
   ledger: Ledger,
   { point, resource }: DrillFact,
 ): Promise<DrillEvidence['protection']> {
   if (point === null) return null;
   const made = Date.parse(point.createdAt);
-  const around = { from: dayOf(made - 2 * DAY_MS), to: dayOf(made + 9 * DAY_MS) };
-  for (const { key, versionId } of await listStatements(ledger, around)) {
-    if (!key.endsWith('/protection.json') || !key.includes(resource.name)) continue;
-    const statement = await readStatement(ledger, key, versionId);
-    const fact = statement.statement.predicate;
-    if (fact.type === 'protection' && fact.points.some(({ arn }) => arn === point.arn))
-      return { statement, fact };
-  }
-  return null;
+  const [from, to] = [dayOf(made - (LATEST_DAYS + 1) * DAY_MS), dayOf(made + (LATEST_DAYS + 2) * DAY_MS)];
+  const days = (await statementDays(ledger)).filter((day) => day >= from && day <= to);
+  const found = await inParallel(READ_AT_ONCE, days, async (day) => {
+    for await (const { key, versionId } of listObjects(
+      ledger,
+      `statements/${day}/protect-${resource.name}-`,
+    )) {
+      if (!key.endsWith('/protection.json')) continue;
+      const statement = await readStatement(ledger, key, versionId);
+      const fact = statement.statement.predicate;
+      if (fact.type === 'protection' && fact.points.some(({ arn }) => arn === point.arn))
+        return { statement, fact };
+    }
+    return null;
+  });
+  return found.find((one) => one !== null) ?? null;
 }
 
 /** A statement is sealed by the first seal after it, or by one of the next when several control planes write. */

@@ -6,12 +6,13 @@ import { evidenceSource } from './evidence-source.ts';
 import { kmsSigner, regionOfKey } from './kms-signer.ts';
 import { ledgerOf } from './ledger.ts';
 import { statementOfDecision } from './decisions.ts';
-import { findDrill, statementNamed } from './drill-evidence.ts';
+import { factsFiledAs, findDrill, statementNamed } from './drill-evidence.ts';
 import { newestFact } from './newest.ts';
 import * as read from './read.ts';
 import { sealNight as seal } from './seal-night.ts';
 import { readSettings } from './settings.ts';
 import { recordStatement as record } from './statements.ts';
+import type { HoldFact } from '../../domain/claims.ts';
 import type { Instant } from '../../domain/units.ts';
 import type { NightFact, RecordedBy, SealRef, StatementRef } from '../../domain/facts.ts';
 import type { RecordDecision } from '../../domain/decisions.ts';
@@ -206,6 +207,24 @@ export function createLedgerReader({ clients }: { readonly clients: Pick<LedgerC
       which,
     }: OfPolicy & { readonly which?: string | undefined }): Promise<DrillEvidence> {
       return asked('find the drill', () => findDrill(ledgerOf(policy, clients), which));
+    },
+    /** The last that is on record of each hold of the policy, the newest first. */
+    async listHolds({ policy }: OfPolicy): Promise<HoldFact[]> {
+      return asked('list the holds', async () => {
+        const found = await factsFiledAs<HoldFact>(
+          ledgerOf(policy, clients),
+          'hold',
+          `hold-${policy.name}-`,
+          {
+            from: '',
+          },
+        );
+        const facts = found.map(({ fact }) => fact).filter((fact) => fact.policy === policy.name);
+        const last = new Map(
+          facts.sort((a, b) => (a.at < b.at ? -1 : 1)).map((fact) => [fact.hold ?? fact.holdArn, fact]),
+        );
+        return [...last.values()].reverse();
+      });
     },
     async listSeals({ policy, ...period }: OfPolicy & read.Period): Promise<read.ListedSeal[]> {
       return asked('list the seals', () => read.listSeals(ledgerOf(policy, clients), period));

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { decisionId, TASK_QUEUE } from '../../domain/names.ts';
+import { endOfDay } from '../days.ts';
 import { CouldNot, EXIT, type ExitStatus } from '../exit-status.ts';
 import { withControlPlane } from './with-control-plane.ts';
 import type { Decision, RecordDecision } from '../../domain/decisions.ts';
@@ -49,21 +50,13 @@ export async function addWaiver(world: World, options: WaiverOptions): Promise<E
     resource,
     what,
     reason,
-    expires: endOf(options.expires),
+    expires: endOfDay('--expires', options.expires),
   };
   const ref = await recorded(world, decision);
   world.terminal.say(
     `${owner} answers for it until the end of ${options.expires}; waiver ${name}, on record as ${ref.key}.`,
   );
   return EXIT.ok;
-}
-
-/** The end of a day, in UTC. */
-function endOf(day: string): string {
-  const end = Date.parse(`${day}T23:59:59Z`);
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(end) || !new Date(end).toISOString().startsWith(day))
-    throw new CouldNot(`--expires "${day}" is not a day.`, 'Write it as 2026-12-31.');
-  return `${day}T23:59:59Z`;
 }
 
 async function recorded(world: World, decision: Decision): Promise<StatementRef> {

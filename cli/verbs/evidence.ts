@@ -1,3 +1,5 @@
+import { partsOf } from '../../evidence/parts-of.ts';
+import { sentenceOf } from '../../evidence/statement-kinds.ts';
 import { renderVerifyReport } from '../../evidence/verifier/report.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import { CouldNot, EXIT, type ExitStatus } from '../exit-status.ts';
@@ -39,6 +41,27 @@ export async function listEvidence(world: World, asked: Period): Promise<ExitSta
   terminal.say();
   const rows = statements.map(({ key, writtenAt, bytes }) => [key, when(writtenAt), size(bytes)]);
   for (const line of table(['statement', 'written', 'size'], rows)) terminal.say(line);
+  return EXIT.ok;
+}
+
+/** `lifeboat evidence show STATEMENT`: one statement in sentences, part by part where it tells several facts. */
+export async function showStatement(world: World, key: string): Promise<ExitStatus> {
+  const { policy } = world.policy();
+  const { statement, ...place } = await withLedger((ledger) => ledger.readStatement({ policy, key }));
+  const fact = statement.predicate;
+  const parts = fact.type === 'protection' ? partsOf(fact) : [];
+  const { terminal } = world;
+  const told = parts.map((part) => ({ pointer: part.pointer, says: sentenceOf(part.fact), fact: part.fact }));
+  terminal.result({ ...place, says: sentenceOf(fact), parts: told, statement });
+  terminal.say(sentenceOf(fact));
+  if (told.length > 0)
+    for (const line of table(
+      ['part', 'says'],
+      told.map(({ pointer, says }) => [pointer, says]),
+    ))
+      terminal.say(line);
+  terminal.say(`${place.key}, version ${place.versionId}, sha256 ${place.sha256}`);
+  terminal.say(`signed by ${place.signedBy.join(', ')}`);
   return EXIT.ok;
 }
 

@@ -203,6 +203,10 @@ export const policySchema = z.strictObject({
     })
     .prefault({})
     .describe('Who may waive, and for how long (`lifeboat waiver add`).'),
+  holds: z
+    .strictObject({ owners: z.array(person).default([]).describe('People who may place and release holds.') })
+    .prefault({})
+    .describe('Who may keep a recovery point past its date (`lifeboat hold place`).'),
   promises: z
     .array(promise)
     .default([])

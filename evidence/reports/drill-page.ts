@@ -1,7 +1,8 @@
 import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
+import { isolationOf } from './isolation-section.ts';
 import { basisSection, figure, listOf, mark, notRecorded, section } from './parts.ts';
 import { timelineOf } from './timeline.ts';
-import { count, howLong, lockText, size, some, when } from '../../domain/words.ts';
+import { count, howLong, lockText, size, some, when, wholeLength } from '../../domain/words.ts';
 import type { CheckResult } from '../../domain/verdict.ts';
 import type { DrillReport, ObjectiveResult } from './drill.ts';
 import type { Html } from './html.ts';
@@ -27,7 +28,7 @@ export function drillReportPage(report: DrillReport, basis?: Basis): string {
       ${section('Copies and locks, as read back', hops(report))}
       ${section('Recovery time and recovery point', objectives(report))} ${section('Checks', checks(report))}
       ${section('What was not tested', report.notTested.length === 0 ? html`<p>Nothing that the checks cover was left out.</p>` : listOf(report.notTested))}
-      ${section('Isolation', fence(report))} ${section('Timeline', timeline(report))}
+      ${section('Isolation', isolationOf(report))} ${section('Timeline', timeline(report))}
       ${section('Clean-up', teardown(report))}
       ${section('Exceptions, waivers and sign-off', exceptions(report))}
       ${section('Integrity', integrity(report))}
@@ -54,7 +55,7 @@ function figures({ objectives: [rto, , , rpo], checks: all, coverage }: DrillRep
   const against = (objective: ObjectiveResult | undefined): string =>
     objective?.measuredSeconds == null ? 'not measured' : howLong(objective.measuredSeconds);
   const target = (objective: ObjectiveResult | undefined): string =>
-    objective?.targetSeconds == null ? '' : `, objective ${howLong(objective.targetSeconds)}`;
+    objective?.targetSeconds == null ? '' : `, objective ${wholeLength(objective.targetSeconds)}`;
   return html`<div class="figures">
     ${figure(against(rto), `until the data was verified (RTO${target(rto)})`)}
     ${figure(against(rpo), `age of the newest data at the backup (RPO${target(rpo)})`)}
@@ -110,7 +111,7 @@ function scope(report: DrillReport): Html {
       selection.lastVerifiedAt === undefined
         ? missing('lastVerifiedAt')
         : selection.lastVerifiedAt === null
-          ? 'never'
+          ? 'not in the last 60 days of evidence'
           : when(selection.lastVerifiedAt),
     ],
     ['Restored as', codeOf(restoredArn)],
@@ -185,7 +186,21 @@ function hops(report: DrillReport): Html {
       off.
     </p>
     ${all.map(
-      ({ location, status, lock, createdAt, deleteAt, sizeBytes, encryptionKeyArn, arn, deletableBy }, hop) =>
+      (
+        {
+          location,
+          status,
+          lock,
+          createdAt,
+          deleteAt,
+          sizeBytes,
+          encryptionKeyArn,
+          arn,
+          readAt,
+          deletableBy,
+        },
+        hop,
+      ) =>
         html`<h3>
             ${hop === 0 ? 'Backup' : `Copy ${hop}`}: account ${location.accountId}, ${location.region}, vault
             ${location.vault}
@@ -193,9 +208,16 @@ function hops(report: DrillReport): Html {
           ${factsOf([
             ['Lock', mark(lockText(lock), lock.state)],
             ['Status', `${status.toLowerCase()}${sizeBytes === null ? '' : `, ${size(sizeBytes)}`}`],
+            [
+              'Read back',
+              readAt === undefined ? notRecorded('the statement is older than this field') : when(readAt),
+            ],
             ['Made, expires', `${when(createdAt)}, ${deleteAt === null ? 'never' : when(deleteAt)}`],
             ['Key', codeOf(encryptionKeyArn)],
-            ['Who could delete it', deletableBy?.join(', ') ?? missingIn(report)('deletableBy')],
+            [
+              'Who could take it away',
+              deletableBy === undefined ? missingIn(report)('deletableBy') : listOf(deletableBy),
+            ],
             ['Recovery point', codeOf(arn)],
           ])}`,
     )}`;
@@ -203,7 +225,7 @@ function hops(report: DrillReport): Html {
 
 function objectives({ objectives: all }: DrillReport): Html {
   const length = (seconds: number | null, without: string): string =>
-    seconds === null ? without : howLong(seconds);
+    seconds === null ? without : wholeLength(seconds);
   return tableOf(
     'Counted from the start of the restore; the recovery point comes from the data itself.',
     ['Objective', 'Measured', 'Target', 'Margin', 'Result'],
@@ -247,6 +269,12 @@ function checks({ checks: all, coverage }: DrillReport): Html {
   ${all.filter(({ findings, measured }) => findings.length > 0 || Object.keys(measured).length > 0).map(details)}`;
 }
 
+/** `quietBlocks`: quiet blocks. Names of tables stay as they are. */
+const inWords = (name: string): string =>
+  /^[a-z]+([A-Z][a-z]*)+$/.test(name)
+    ? name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    : name;
+
 function details({ check, findings, findingsOmitted, measured }: CheckResult): Html {
   return html`<h3>${check}</h3>
     ${
@@ -255,45 +283,7 @@ function details({ check, findings, findingsOmitted, measured }: CheckResult): H
         ${findings.map(({ severity, message, where }) => html`<li>${severity}: ${message}${where !== undefined && html` <code>${where}</code>`}</li>`)}${findingsOmitted > 0 && html`<li>and ${findingsOmitted} more</li>`}
       </ul>`
     }
-    ${Object.keys(measured).length > 0 && factsOf(Object.entries(measured))}`;
-}
-
-function fence({ fence: proof, proofs: { isolation } }: DrillReport): Html {
-  if (proof === null)
-    return html`<p>${mark('unknown')} Nobody tried to reach production from where the copy ran.</p>`;
-  return html`${tableOf(
-    'From inside the network of the restored copy. Every attempt must fail.',
-    ['Target', 'Result', 'How it was seen'],
-    proof.attempts.map(({ target, reached, how }) => [
-      target,
-      reached ? mark('reached', 'failed') : mark('not reached', 'passed'),
-      how,
-    ]),
-  )}
-  ${factsOf([
-    ...Object.entries(proof.settings).map(([name, value]) => [name, String(value)] as const),
-    [
-      'Network as EC2 describes it',
-      proof.network === undefined
-        ? notRecorded('routes and admissions were not read')
-        : codeOf(JSON.stringify(proof.network)),
-    ],
-    [
-      'Roles in use',
-      isolation === null
-        ? notRecorded('there is no statement about isolation beside the drill')
-        : listOf(isolation.fact.roles.map(codeOf)),
-    ],
-    [
-      'Production credentials that it could use',
-      isolation === null
-        ? notRecorded('there is no statement about isolation beside the drill')
-        : isolation.fact.productionCredentials.length === 0
-          ? mark('none', 'passed')
-          : html`${mark('some', 'failed')} ${listOf(isolation.fact.productionCredentials.map(codeOf))}`,
-    ],
-    ['Statement', codeOf(isolation?.key ?? null)],
-  ])}`;
+    ${Object.keys(measured).length > 0 && factsOf(Object.entries(measured).map(([name, value]) => [inWords(name), value]))}`;
 }
 
 function timeline({ timings, backupTimings, moments }: DrillReport): Html {

@@ -156,6 +156,6 @@ svg .gone { fill: none; stroke: var(--bad); } svg .out { fill: var(--soft); } sv
   :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --panel: #fff; --good: #0b6b3a; --bad: #a61b1b; --open: #7a5200; --good-paper: #fff; --bad-paper: #fff; --open-paper: #fff; --bar: #555; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; } .figures { grid-template-columns: repeat(4, 1fr); }
   th, td { font-size: 9pt; } thead { display: table-header-group; break-after: avoid; } tbody tr:first-child { break-before: avoid; } .figure b { font-size: 13pt; } p, li { orphans: 3; widows: 3; }
-  h2, h3, caption { break-after: avoid; } .figures, svg { break-inside: avoid; } a { color: inherit; }
+  h2, h3, caption, h2 + p { break-after: avoid; } h2 { margin-top: 1.2rem; } .figures, svg { break-inside: avoid; } a { color: inherit; }
 }
 `;

@@ -1,4 +1,4 @@
-import { count, howLong, some, when } from '../../domain/words.ts';
+import { count, howLong, some, when, wholeLength } from '../../domain/words.ts';
 import { axisOf } from './population.ts';
 import { heatMapOf, legendOf } from './heat-map.ts';
 import { codeOf, factsOf, html, pageOf, tableOf } from './html.ts';
@@ -23,7 +23,7 @@ export function monthlyPage(report: MonthlyReport): string {
     return known.length === 0 ? 'not measured' : howLong(known.reduce((a, b) => Math.max(a, b)));
   };
   const target = (seconds: number | null): string =>
-    seconds === null ? ', no objective recorded' : `, objective ${howLong(seconds)}`;
+    seconds === null ? ', no objective recorded' : `, objective ${wholeLength(seconds)}`;
   return pageOf(
     `Backups and recovery, ${periodText(period)}`,
     html`<header>
@@ -214,7 +214,7 @@ function freshUntil({ population: { nextDue } }: MonthlyReport): Html {
 }
 
 function people({ waivers, signOffs, drills }: MonthlyReport): Html {
-  return html`<p>${count(signOffs.length)} sign-offs for ${some(drills, 'drill')}.</p>
+  return html`<p>${some(signOffs.length, 'sign-off')} for ${some(drills, 'drill')}.</p>
     ${tableOf(
       'Sign-offs',
       ['Reviewer', 'Decision', 'On', 'Statement'],

@@ -163,14 +163,18 @@ export function cadence(
   return { silence, nextDue };
 }
 
-/** The median distance of two slots in milliseconds; null with fewer than three slots. */
+/** Nights that people start one after the other say nothing about the schedule. */
+const LEAST_DISTANCE_MS = 3_600_000;
+
+/** The median distance of two slots in milliseconds, an hour at least; null with fewer than three slots. */
 export function usualDistance(sorted: readonly number[]): number | null {
   const distances = sorted
     .slice(1)
     .map((at, n) => at - (sorted[n] ?? at))
     .filter((ms) => ms > 0)
     .sort((a, b) => a - b);
-  return distances.length < 2 ? null : (distances[Math.floor(distances.length / 2)] ?? null);
+  const median = distances[Math.floor(distances.length / 2)];
+  return distances.length < 2 || median === undefined ? null : Math.max(LEAST_DISTANCE_MS, median);
 }
 
 /** A ledger that was left alone for years is still drawn. */

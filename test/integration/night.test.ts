@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { BackupClient, CancelLegalHoldCommand, ListLegalHoldsCommand } from '@aws-sdk/client-backup';
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -6,7 +8,7 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { inAccount } from '../../activities/aws/clients.ts';
 import { createLedgerReader } from '../../activities/ledger/index.ts';
-import type { DrillFact, RetentionFact } from '../../domain/facts.ts';
+import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
 import { restoreId, TASK_QUEUE } from '../../domain/names.ts';
 import { finalVault, vaultArn } from '../../domain/route.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
@@ -226,6 +228,42 @@ test('no personal data leaves the databases: not in histories, logs, statements,
   expect([...texts.values()].some((text) => text.includes('person'))).toBe(true);
 }, 240_000);
 
+const HOLD = { hold: 'court', by: 'grace', reason: 'a lawsuit' };
+const changeHold = (ask: object): Promise<unknown> =>
+  site.client.workflow.execute('changeHold', {
+    taskQueue: TASK_QUEUE,
+    workflowId: `hold/${randomUUID()}`,
+    args: [{ policy: { ...site.zone.policy, holds: { owners: ['grace'] } }, policySha256, ...HOLD, ...ask }],
+  });
+const because = (message: string) => ({
+  cause: { cause: { type: 'RequestRefused', message: expect.stringContaining(message) } },
+});
+let heldArn: string;
+
+test('a person has a point held; strangers are refused, and so are points and days that cannot be', async () => {
+  const listed = (await reader.listStatements({ policy: site.zone.policy }))
+    .filter(({ key }) => key.endsWith('/protection.json'))
+    .at(0);
+  const { predicate } = (await reader.readStatement({ policy: site.zone.policy, key: listed?.key ?? '' }))
+    .statement;
+  heldArn = (predicate as ProtectionFact).points.at(-1)?.arn ?? '';
+  const place = { action: 'place', pointArn: heldArn, until: '2036-01-01T23:59:59Z' };
+  await expect(changeHold({ ...place, by: 'mallory' })).rejects.toMatchObject(
+    because('holds.owners names grace'),
+  );
+  await expect(changeHold({ ...place, until: '2020-01-01T23:59:59Z' })).rejects.toMatchObject(
+    because("AWS's time"),
+  );
+  await expect(changeHold({ ...place, pointArn: `${heldArn}0` })).rejects.toMatchObject({
+    cause: { cause: { type: 'NoRecoveryPoint' } },
+  });
+  await changeHold(place);
+  expect(await reader.listHolds({ policy: site.zone.policy })).toMatchObject([
+    { ...HOLD, action: 'placed', resource: 'orders', points: [heldArn], until: place.until },
+  ]);
+  await expect(changeHold({ ...place, reason: 'another' })).rejects.toMatchObject(because('another --name'));
+}, 60_000);
+
 test('names that were encrypted in place at the source are warned of with column and numbers, and the drill passes', async () => {
   const client = await connect(site.zone.sample, 'ransom');
   await client.query(`UPDATE public.customer SET name = encode(sha256(convert_to(name, 'UTF8')), 'base64')`);
@@ -257,7 +295,35 @@ test('91 days later the points of the first nights are gone, and the pass says s
     expect(lingering).toEqual([]);
     expect(withoutExpiry).toEqual([]);
   }
+  const reason = expect.stringMatching(
+    /^legal hold "lifeboat night court" .* to be looked at by 2036-01-01T/,
+  );
+  expect(fact.vaults.flatMap(({ held }) => held)).toEqual([{ arn: heldArn, reason }]);
 }, 240_000);
+
+test('the control plane releases no hold; once somebody else did, that is on record', async () => {
+  const { policy } = site.zone;
+  const release = { action: 'release', reason: 'settled' };
+  await expect(changeHold(release)).rejects.toMatchObject(
+    because('aws backup cancel-legal-hold --region us-east-1'),
+  );
+  const { region } = finalVault(policy);
+  const { AWS_ENDPOINT_URL: endpoint = '' } = site.environment;
+  const backup = new BackupClient({ endpoint, region, credentials: site.administrators.vault });
+  const product = ledgerClients(site).backup(inAccount(policy, 'vault', region));
+  const [hold] = (await backup.send(new ListLegalHoldsCommand({}))).LegalHolds ?? [];
+  const cancel = new CancelLegalHoldCommand({
+    LegalHoldId: hold?.LegalHoldId,
+    CancelDescription: 'case closed',
+  });
+  await expect(product.send(cancel)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+  await backup.send(cancel);
+  backup.destroy();
+  await changeHold(release);
+  expect(await reader.listHolds({ policy })).toMatchObject([
+    { hold: 'court', action: 'released', points: [heldArn], reason: 'settled (AWS was told: case closed)' },
+  ]);
+}, 60_000);
 
 test('all the evidence of these nights verifies offline', async () => {
   const out = await mkdtemp(join(tmpdir(), 'lifeboat-export-'));

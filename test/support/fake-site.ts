@@ -123,8 +123,14 @@ export function fakeSite(options: SiteOptions = {}): FakeSite {
       sha256: 'ab',
       type: kind,
     }),
+    readRetries: async () => [],
     policyOnRecord: async () => true,
     openAlert: async () => null,
+    placeHold: async ({ pointArn }) => ({ holdArn: 'arn:hold', resource: 'orders', points: [pointArn] }),
+    seeHoldReleased: async () => ({
+      ...{ holdArn: 'arn:hold', resource: 'orders', points: ['arn:point:0'] },
+      ...{ at: AT, said: '' },
+    }),
     awsNow: async () => AT,
     findProtection: async ({ resource }) =>
       options.withoutProtection === true

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { ProbeFence, RunCheck } from '../../activities/prober.ts';
+import { createRetryActivities, type ReadHistory } from '../../activities/retries.ts';
 import type { DrillFact } from '../../domain/facts.ts';
 import type { DrillRequest } from '../../domain/requests.ts';
 import {
@@ -231,9 +232,9 @@ test.each([
   );
   expect(result.verdict).toBe('passed');
   expect(given).toEqual([{ check: 'content' }, { check: 'anomaly', lastVerified }]);
-  expect(asked).toMatchObject([
-    { resource: 'orders', immutableId: 'db-ABC', before: '2026-11-21T02:30:00.000Z' },
-  ]);
+  // Once for the record of when the resource was verified before, once for the check.
+  const ask = { resource: 'orders', immutableId: 'db-ABC', before: '2026-11-21T02:30:00.000Z' };
+  expect(asked).toMatchObject([ask, ask]);
 });
 
 test('when the ledger cannot be searched for the last verified point, the anomaly check is inconclusive and says why', async () => {
@@ -299,4 +300,37 @@ test('a drill of a resource that the policy does not name is refused', async () 
       (await start('restoreDrill', { ...request, resource: 'nobody' })).result(),
     ),
   ).rejects.toMatchObject({ cause: { type: 'ResourceMissing' } });
+});
+
+test('attempts beyond the first are in the statement, as Temporal keeps them of the run', async () => {
+  const history: ReadHistory = async ({ workflowId, runId }) =>
+    (await env.client.workflow.getHandle(workflowId, runId).fetchHistory()).events ?? [];
+  let calls = 0;
+  const startCopy = async () => {
+    calls += 1;
+    if (calls < 3) throw new Error('ThrottlingException: Rate exceeded');
+    return 'copy-job';
+  };
+  const { readRetries } = createRetryActivities({ history });
+  const { statement } = await drill({ instead: { startCopy, readRetries } });
+  expect(statement.verdict).toBe('passed');
+  // The time-skipping server keeps no last failure; a real one does.
+  expect(statement.retries).toEqual([{ step: 'startCopy', attempts: 3, lastError: expect.any(String) }]);
+  const unread = await drill({ refuse: { readRetries: 'RequestRefused' } });
+  expect(unread.statement).not.toHaveProperty('retries');
+});
+
+test('a drill says when its resource was verified before, if anybody can tell', async () => {
+  const found = {
+    slot: '2026-11-20T02:30:00Z',
+    pointArn: 'arn:point:9',
+    fingerprints: { before: fingerprint('a'), after: fingerprint('b') },
+  };
+  const { statement } = await drill({ instead: { findLastVerified: async () => found } });
+  expect(statement.selection.lastVerifiedAt).toBe(found.slot);
+  const never = await drill({ instead: { findLastVerified: async () => null } });
+  expect(never.statement.selection.lastVerifiedAt).toBeNull();
+  const unread = await drill({ refuse: { findLastVerified: 'LedgerRefused' } });
+  expect(unread.statement.verdict).toBe('passed');
+  expect(unread.statement.selection).not.toHaveProperty('lastVerifiedAt');
 });

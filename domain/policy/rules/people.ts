@@ -3,7 +3,7 @@ import { problem } from './rule.ts';
 import type { Complaint, Rule } from './rule.ts';
 
 /** People are named once each, and a waiver cannot last longer than the evidence that speaks of it. */
-export const peopleAreNamedOnce: Rule = ({ reviewers, waivers, restore, ledger }) => {
+export const peopleAreNamedOnce: Rule = ({ reviewers, waivers, restore, holds, ledger }) => {
   const twice = (names: readonly string[], path: readonly (string | number)[]): Complaint[] =>
     names.flatMap((name, i) =>
       names.indexOf(name) < i
@@ -12,6 +12,7 @@ export const peopleAreNamedOnce: Rule = ({ reviewers, waivers, restore, ledger }
     );
   const complaints = [
     ...twice(restore.approvers, ['restore', 'approvers']),
+    ...twice(holds.owners, ['holds', 'owners']),
     ...twice(reviewers, ['reviewers']),
     ...twice(waivers.owners, ['waivers', 'owners']),
   ];
