@@ -6,7 +6,7 @@ import { DATABASE, fillSample } from '../../test/support/probe-sample.ts';
 /** Settings that a stormy source and its copies need. */
 export const STORM_SETTINGS = { max_prepared_transactions: 10 } as const;
 
-/** The sample shop, a queue and a partitioned table. */
+/** The sample shop, a queue, a partitioned table, and one that is hardly written to. */
 export async function fillStormySource(lab: ProbeLab, source: PostgresServer): Promise<void> {
   await fillSample(lab, source);
   await sql(
@@ -19,6 +19,10 @@ export async function fillStormySource(lab: ProbeLab, source: PostgresServer): P
       'CREATE TABLE archive (id int, note text)',
       'CREATE INDEX archive_id ON archive (id)',
       `INSERT INTO archive SELECT i, 'archived ' || i FROM generate_series(1, 2000) i`,
+      // Most of it stays as it is from one night to the next.
+      `CREATE TABLE booking AS SELECT i AS id, 'booked under the number ' || i AS note, md5(i::text) AS code FROM generate_series(1, 40000) i`,
+      'CREATE UNIQUE INDEX booking_id ON booking (id)',
+      'VACUUM ANALYZE booking',
     ],
     DATABASE,
   );
@@ -28,6 +32,11 @@ export async function fillStormySource(lab: ProbeLab, source: PostgresServer): P
 const WRITERS: readonly string[] = [
   'UPDATE order_line SET amount = amount + 1 WHERE id = 1 + (random() * 11000)::int',
   'UPDATE heartbeat SET at = clock_timestamp()',
+  // Now and then a row that nobody touched for long: changed, changed in place of another, gone, or left as it was after all.
+  `UPDATE booking SET code = md5(random()::text) WHERE id = (SELECT 1 + (random() * 40000)::int) AND random() < 0.2`,
+  `BEGIN; DELETE FROM booking WHERE id = (SELECT 1 + (random() * 40000)::int); ROLLBACK`,
+  `WITH gone AS (DELETE FROM booking WHERE id = (SELECT 1 + (random() * 40000)::int) AND random() < 0.05 RETURNING *) INSERT INTO booking SELECT * FROM gone`,
+  'VACUUM (FREEZE) booking',
   // A queue: born and dead within the night, pages reused at once.
   `WITH put AS (INSERT INTO job (state, payload) SELECT 'new', repeat('x', 200) FROM generate_series(1, 20))
    DELETE FROM job WHERE id IN (SELECT id FROM job ORDER BY id LIMIT 18)`,

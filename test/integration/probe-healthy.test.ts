@@ -38,7 +38,7 @@ test.each([1, 2, 3])('round %i: a copy of a database under hostile load passes e
 });
 
 test('not every row was read again in every round', () => {
-  expect(remembered).toBeGreaterThan(0);
+  expect(remembered).toBeGreaterThan(20_000);
 });
 
 test('the load was one', async () => {
