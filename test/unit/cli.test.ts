@@ -490,3 +490,59 @@ describe('restore', () => {
     expect(err).toContain("required option '--reason <text>' not specified");
   });
 });
+
+describe('hold', () => {
+  const POINT = 'arn:aws:rds:us-east-1:222222222222:snapshot:awsbackup:copyjob-1';
+  const placed = () => {
+    const temporal = fakeTemporal();
+    temporal.pollers.set('lifeboat', 1);
+    temporal.results.set('hold/night/court/', {
+      ...{ key: 'statements/2026-11-21/hold-night-court/placed.json', versionId: 'v1' },
+      ...{ sha256: 'ab', type: 'hold' },
+    });
+    return temporal;
+  };
+  const ask = ['hold', 'place', POINT, '--reason', 'a lawsuit', '--name', 'court', '--owner', 'grace'];
+
+  test('a hold is asked of the control plane, and how it ends is said', async () => {
+    const temporal = placed();
+    const { status, out } = await lifeboat([...ask, '--until', '2027-06-30'], temporal);
+    expect(status).toBe(0);
+    expect(temporal.started).toMatchObject([
+      {
+        type: 'changeHold',
+        id: expect.stringMatching(/^hold\/night\/court\/[0-9a-f]{8}$/),
+        argument: {
+          ...{ action: 'place', hold: 'court', pointArn: POINT, by: 'grace', reason: 'a lawsuit' },
+          until: '2027-06-30T23:59:59Z',
+        },
+      },
+    ]);
+    expect(out).toContain(
+      'ends by nothing but `lifeboat hold release court`; look at it by 2027-06-30 23:59:59 UTC',
+    );
+  });
+
+  test('a release names the hold and no point', async () => {
+    const temporal = placed();
+    const { status } = await lifeboat(['hold', 'release', 'court', '--reason', 'settled'], temporal);
+    expect(status).toBe(0);
+    expect(temporal.started).toMatchObject([
+      { type: 'changeHold', argument: { action: 'release', hold: 'court', by: 'ada', reason: 'settled' } },
+    ]);
+  });
+
+  test('days that are none, names that cannot be, and a control plane without workers start nothing', async () => {
+    const temporal = placed();
+    expect((await lifeboat([...ask, '--until', 'tomorrow'], temporal)).err).toContain(
+      '--until "tomorrow" is not a day',
+    );
+    const named = ['hold', 'release', 'The Court', '--reason', 'settled'];
+    expect((await lifeboat(named, temporal)).err).toContain('cannot be the name of a hold');
+    temporal.pollers.clear();
+    expect((await lifeboat([...ask, '--until', '2027-06-30'], temporal)).err).toContain(
+      'No worker is there to do it',
+    );
+    expect(temporal.started).toEqual([]);
+  });
+});
