@@ -6,7 +6,13 @@ import {
 } from '@aws-sdk/client-rds';
 import { GetResourcesCommand } from '@aws-sdk/client-resource-groups-tagging-api';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
-import { leftoversOf, TAG_LIST, type Inventory, type Listed } from '../domain/drill-inventory.ts';
+import {
+  BUCKET_LIST,
+  leftoversOf,
+  TAG_LIST,
+  type Inventory,
+  type Listed,
+} from '../domain/drill-inventory.ts';
 import { TAG } from '../domain/names.ts';
 import type { Policy } from '../domain/policy/schema.ts';
 import { transitVault } from '../domain/route.ts';
@@ -14,6 +20,7 @@ import { inAccount, type AwsClients } from './aws/clients.ts';
 import { classOf, nameOf } from './aws/errors.ts';
 import { allPages } from './aws/pages.ts';
 import { pollUntil, type Polling } from './aws/poll.ts';
+import { listBuckets } from './kinds/s3-bucket.ts';
 
 export interface CompareInventories {
   readonly policy: Policy;
@@ -48,7 +55,9 @@ export function createInventoriesOfDrills({ clients, polling }: { clients: AwsCl
           clients.forget();
           throw error;
         }
-        unread.push({ source, reason: nameOf(error) });
+        // A policy without buckets need not give its role the right to list them.
+        const concerns = source !== BUCKET_LIST || policy.resources.some(({ kind }) => kind === 's3-bucket');
+        if (concerns) unread.push({ source, reason: nameOf(error) });
         return [];
       }
     });
@@ -124,6 +133,10 @@ function listersWith(clients: AwsClients): Record<string, Lister> {
         );
         return { items, next: answer.Marker };
       }),
+    [BUCKET_LIST]: async (policy) => {
+      const buckets = await listBuckets(clients.s3(at(policy)), policy.drill.region);
+      return buckets.map(({ name }) => ({ arn: `arn:aws:s3:::${name}`, source: BUCKET_LIST, drill: null }));
+    },
     'secretsmanager:ListSecrets': (policy) =>
       allPages(async (page) => {
         const answer = await clients.secrets(at(policy)).send(new ListSecretsCommand(token(page)));

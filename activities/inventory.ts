@@ -1,4 +1,4 @@
-import type { Policy } from '../domain/policy/schema.ts';
+import type { Policy, ResourceKind } from '../domain/policy/schema.ts';
 import type { Condition } from '../domain/requests.ts';
 import type { AwsClients } from './aws/clients.ts';
 import { refuse } from './aws/errors.ts';
@@ -11,14 +11,21 @@ import { createPreflight } from './preflight.ts';
 export function createInventoryActivities({ clients, drivers }: { clients: AwsClients; drivers: Drivers }) {
   const preflight = createPreflight(clients, drivers);
   return {
-    /** Every resource of the production account that a policy could protect; the population of a night is measured against it. */
-    async discover({ policy }: { policy: Policy }): Promise<{ arn: string; immutableId: string }[]> {
+    /** Every resource of the production account of the kinds that a policy protects; the population of a night is measured against it. */
+    async discover({
+      policy,
+      kinds = ['rds-instance'],
+    }: {
+      policy: Policy;
+      /** What the policy answers for; runs that began before there was a choice ask for instances. */
+      kinds?: readonly ResourceKind[];
+    }): Promise<{ arn: string; immutableId: string }[]> {
       try {
-        const found = await Promise.all(Object.values(drivers).map((driver) => driver.discover(policy)));
+        const found = await Promise.all(kinds.map((kind) => drivers[kind].discover(policy)));
         return found.flat();
       } catch (error) {
         return refuse(error, {
-          doing: 'list the databases of the production account',
+          doing: 'list the resources of the production account',
           otherwise: 'PermissionMissing',
           forget: clients.forget,
         });

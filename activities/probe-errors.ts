@@ -3,7 +3,14 @@ import { isNamed, nameOf } from './aws/errors.ts';
 import { failure, tryAgain } from './failures.ts';
 
 /** Names of errors whose messages are built from our own words only. */
-const OURS = ['QueryRefused', 'FingerprintUnreadable', 'RangeError', 'AbortError', 'TimeoutError'];
+const OURS = [
+  'QueryRefused',
+  'FingerprintUnreadable',
+  'RangeError',
+  'AbortError',
+  'TimeoutError',
+  'Throttled',
+];
 
 /**
  * What may leave the prober of an error. A driver's error may quote row content in its message, detail or stack, so an error that

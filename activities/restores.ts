@@ -139,13 +139,13 @@ export function createRestoreActivities({
       await drivers[kind].resetAccess(policy, name).catch(refusing(`renew the credentials of ${name}`));
     },
 
-    /** Waits until the new credentials are in force. @returns the ARN of their secret. */
-    async waitForAccess({ policy, kind, name }: Copy): Promise<string> {
+    /** Waits until the new credentials are in force. @returns the ARN of their secret; null where the prober's role needs none. */
+    async waitForAccess({ policy, kind, name }: Copy): Promise<string | null> {
       return pollUntil(polling, async () => {
-        const secretArn = await drivers[kind]
+        const access = await drivers[kind]
           .accessReady(policy, name)
           .catch(refusing(`look for the new credentials of ${name}`));
-        return secretArn === null ? { waiting: 'credentials are being renewed' } : { done: secretArn };
+        return access === null ? { waiting: 'credentials are being renewed' } : { done: access.secretArn };
       });
     },
 

@@ -4,7 +4,7 @@ import { TAG } from '../domain/names.ts';
 import { transitVault } from '../domain/route.ts';
 import { duration, type Instant } from '../domain/units.ts';
 import { inAccount, type AwsClients } from './aws/clients.ts';
-import { refuse } from './aws/errors.ts';
+import { classOf, refuse } from './aws/errors.ts';
 import { DescribeRecoveryPointCommand } from '@aws-sdk/client-backup';
 import type { Drivers } from './kinds/index.ts';
 import { listPoints } from './recovery-points.ts';
@@ -50,7 +50,13 @@ export function createSweepActivities({ clients, drivers }: { clients: AwsClient
     const refused: { arn: string; why: string }[] = [];
     const grace = duration(policy.drill.expiresAfter);
     for (const driver of Object.values(drivers)) {
-      for (const { name, arn, tags, createdAt } of await driver.listRestored(policy)) {
+      const copies = await driver.listRestored(policy).catch((error: unknown) => {
+        // A policy without resources of a kind need not give its role the right to list them.
+        const own = policy.resources.some(({ kind }) => kind === driver.kind);
+        if (!own && classOf(error) === 'denied') return [];
+        throw error;
+      });
+      for (const { name, arn, tags, createdAt } of copies) {
         const found = { what: 'copy' as const, kind: driver.kind, name, arn };
         const expiresAt = tags?.[TAG.expiresAt];
         if (tags?.[TAG.policy] !== undefined && tags[TAG.policy] !== policy.name) continue; // another policy's sweep

@@ -18,6 +18,7 @@ const LISTED_BY_OWNER: readonly (readonly [RegExp, string])[] = [
   [/^arn:[^:]+:rds:[^:]*:\d+:db:/, 'rds:DescribeDBInstances'],
   [/^arn:[^:]+:rds:[^:]*:\d+:snapshot:/, 'rds:DescribeDBSnapshots'],
   [/^arn:[^:]+:secretsmanager:/, 'secretsmanager:ListSecrets'],
+  [/^arn:[^:]+:s3:::/, 's3:ListBuckets'],
 ];
 
 /** The tagging service goes on listing what is deleted, for hours: of what a service lists itself, that list decides if it was read. */
@@ -26,6 +27,7 @@ function isOutdated({ arn, source }: Listed, { unread }: Inventory): boolean {
   return source === TAG_LIST && owner !== undefined && !unread.some((one) => one.source === owner);
 }
 
+export const BUCKET_LIST = 's3:ListBuckets';
 export const TAG_LIST = 'tag:GetResources';
 
 /**

@@ -1,9 +1,14 @@
 import type { Instant } from './units.ts';
 
-/** The questions that a drill asks of every restored copy (design: Verification). */
+/** The questions that a drill asks of every restored database (design: Verification). */
 export const STANDARD_CHECKS = ['boot', 'pages', 'structure', 'schema', 'content', 'freshness'] as const;
 /** `semantics` asks what the policy itself wants to know, `anomaly` compares with the last verified point. */
-export const CHECK_IDS = [...STANDARD_CHECKS, 'semantics', 'anomaly'] as const;
+export const DATABASE_CHECK_IDS = [...STANDARD_CHECKS, 'semantics', 'anomaly'] as const;
+/** The questions that a drill asks of every restored bucket. */
+export const BUCKET_CHECK_IDS = ['objects', 'content', 'metadata'] as const;
+export const CHECK_IDS = [...DATABASE_CHECK_IDS, 'objects', 'metadata'] as const;
+export type DatabaseCheckId = (typeof DATABASE_CHECK_IDS)[number];
+export type BucketCheckId = (typeof BUCKET_CHECK_IDS)[number];
 export type CheckId = (typeof CHECK_IDS)[number];
 
 /** There is deliberately no default and no fourth value: what was not decided is `inconclusive`. */

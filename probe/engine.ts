@@ -1,7 +1,7 @@
 import type { FreshnessRule } from '../domain/policy/schema.ts';
 import type { ApplicationCheck, Assertion } from '../domain/policy/verification-schema.ts';
 import type { Instant } from '../domain/units.ts';
-import type { CheckId, CheckResult } from '../domain/verdict.ts';
+import type { CheckResult, DatabaseCheckId } from '../domain/verdict.ts';
 import type { Fingerprint } from './postgresql/fingerprint.ts';
 import type { ReadingLoad } from './postgresql/load-guard.ts';
 import type { KnownNight } from './postgresql/memory.ts';
@@ -89,7 +89,7 @@ export interface Spoilt {
 /** One kind of database. Every method throws `DatabaseUnreachable` when it cannot connect, and the signal's reason when aborted. */
 export interface Engine {
   fingerprint(target: ProbeTarget, request: FingerprintRequest, hooks: ProbeHooks): Promise<Fingerprint>;
-  check(id: CheckId, context: CheckContext, hooks: ProbeHooks): Promise<CheckResult>;
+  check(id: DatabaseCheckId, context: CheckContext, hooks: ProbeHooks): Promise<CheckResult>;
   firstQuery(target: ProbeTarget, hooks: ProbeHooks): Promise<FirstQuery>;
   /** Takes the least away from a copy that its checks promise to see. Null when there is nothing to take. */
   spoil(

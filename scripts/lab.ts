@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { damageRun } from './lab/damage.ts';
 import { healthyRun } from './lab/healthy.ts';
 import { matrixInWords } from './lab/matrix.ts';
+import { healthyBucketsRun } from './lab/s3/healthy.ts';
+import { BUCKETS, DATABASES } from './lab/wards.ts';
 import { type LabOptions, USAGE, labOptions } from './lab/options.ts';
 
 // `npm run lab`: attacks the verification of restored copies, in both directions. Exit status 1 when it was fooled or cried wolf.
@@ -12,7 +14,10 @@ async function main(options: LabOptions): Promise<number> {
 }
 
 async function damage(options: LabOptions): Promise<number> {
-  const result = await damageRun(options, say);
+  const result =
+    options.of === 'buckets'
+      ? await damageRun(BUCKETS, options, say)
+      : await damageRun(DATABASES, options, say);
   await keep(options, result);
   say(matrixInWords(result.matrix));
   say(
@@ -22,10 +27,11 @@ async function damage(options: LabOptions): Promise<number> {
 }
 
 async function healthy(options: LabOptions): Promise<number> {
-  const result = await healthyRun(options, say);
+  const result =
+    options.of === 'buckets' ? await healthyBucketsRun(options, say) : await healthyRun(options, say);
   await keep(options, result);
   say(
-    `${result.count} healthy restores under ${result.statementsWritten} statements in ${result.seconds} s: ${result.passed} passed, ${result.inconclusive} inconclusive, ${result.failed} FAILED; ${(result.provenShare * 100).toFixed(1)} % of rows proven exactly, ${(result.rememberedShare * 100).toFixed(1)} % not read again at the source`,
+    `${result.count} healthy restores under ${result.statementsWritten} statements in ${result.seconds} s: ${result.passed} passed, ${result.inconclusive} inconclusive, ${result.failed} FAILED; ${(result.provenShare * 100).toFixed(1)} % of ${options.of === 'buckets' ? 'objects' : 'rows'} proven exactly, ${(result.rememberedShare * 100).toFixed(1)} % not read again at the source`,
   );
   return result.failed === 0 ? 0 : 1;
 }

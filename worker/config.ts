@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { temporalSettings, type TemporalSettings } from './temporal-connection.ts';
 
@@ -19,6 +21,7 @@ const prober = z.object({
   PROBER_TASK_QUEUE: z.string().min(1),
   PROBER_LOCAL_ADDRESS: z.ipv4().optional(),
   DATABASE_CA_BUNDLE: z.string().min(1).refine(existsSync, 'no such file'),
+  PROBER_FOLDER: z.string().min(1).refine(isAbsolute, 'not an absolute path').optional(),
 });
 
 export interface ControlPlaneConfig {
@@ -40,6 +43,8 @@ export interface ProberConfig {
   readonly localAddress?: string;
   /** PEM file of the authorities that signed the databases' certificates (AWS's global bundle). */
   readonly caBundle: string;
+  /** On a disk of its own, for what is read of buckets: about 200 bytes per object version while a bucket is read. */
+  readonly folder: string;
 }
 
 /** The environment is wrong; the message names every variable. */
@@ -63,12 +68,16 @@ export function controlPlaneConfig(env: Environment = process.env): ControlPlane
 
 /** @throws ConfigWrong, TemporalSettingsWrong */
 export function proberConfig(env: Environment = process.env): ProberConfig {
-  const { LOG_LEVEL, PROBER_TASK_QUEUE, PROBER_LOCAL_ADDRESS, DATABASE_CA_BUNDLE } = parse(prober, env);
+  const { LOG_LEVEL, PROBER_TASK_QUEUE, PROBER_LOCAL_ADDRESS, DATABASE_CA_BUNDLE, PROBER_FOLDER } = parse(
+    prober,
+    env,
+  );
   return {
     temporal: temporalSettings(env),
     logLevel: LOG_LEVEL,
     taskQueue: PROBER_TASK_QUEUE,
     caBundle: DATABASE_CA_BUNDLE,
+    folder: PROBER_FOLDER ?? join(tmpdir(), `${PROBER_TASK_QUEUE}-${userInfo().uid}`),
     ...(PROBER_LOCAL_ADDRESS === undefined ? {} : { localAddress: PROBER_LOCAL_ADDRESS }),
   };
 }

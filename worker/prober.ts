@@ -21,6 +21,7 @@ async function main(config: ProberConfig): Promise<void> {
     clients,
     store: createFingerprintStore(clients),
     ca: readFileSync(config.caBundle, 'utf8'),
+    folder: config.folder,
     now: () => new Date(),
     ...(config.localAddress === undefined ? {} : { localAddress: config.localAddress }),
   });

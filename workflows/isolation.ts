@@ -33,13 +33,14 @@ export async function proveIsolation(copy: Copy, resource: string, seen: Seen): 
   if (!byNetwork) return;
 
   seen.size = size;
-  await orUnknown('the network of the copy', async () => {
-    const { network, caller } = await quick.readNetwork({ policy, placement });
-    seen.fence = { ...(seen.fence ?? { attempts, settings: facts }), network };
-    seen.callers.push(caller);
-    failed.push(...networkProblems(network));
-    unknown.push(...networkGaps(network, placement));
-  });
+  if (placement !== null)
+    await orUnknown('the network of the copy', async () => {
+      const { network, caller } = await quick.readNetwork({ policy, placement });
+      seen.fence = { ...(seen.fence ?? { attempts, settings: facts }), network };
+      seen.callers.push(caller);
+      failed.push(...networkProblems(network));
+      unknown.push(...networkGaps(network, placement));
+    });
   await orUnknown("the prober's credentials", async () => {
     const { role, externalId, id } = policy.accounts.production;
     const roles = [

@@ -110,7 +110,9 @@ export async function nightlyRun(request: NightRequest): Promise<NightResult> {
   /** A night whose inventory cannot be read still protects what the policy names; that nobody looked is a row. */
   async function discover(): Promise<PopulationRow[]> {
     try {
-      return uncoveredRows(policy, await quick.discover({ policy: { ...policy, resources: [] } }), slot);
+      const kinds = [...new Set(policy.resources.map(({ kind }) => kind))];
+      const found = await quick.discover({ policy: { ...policy, resources: [] }, kinds });
+      return uncoveredRows(policy, found, slot);
     } catch (error) {
       if (isCancellation(error) || !isStepFailure(error)) throw error;
       return [

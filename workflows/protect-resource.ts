@@ -157,7 +157,7 @@ async function fingerprint(
   const database: ProbedDatabase = {
     kind: entry.kind,
     ...endpoint,
-    secretArn: entry.credentials,
+    secretArn: entry.credentials ?? null,
     region: policy.backup.region,
   };
   const key = `fingerprints/${slot.slice(0, 10)}/${resource}/${identity.immutableId}/${slot}/${pass}`;

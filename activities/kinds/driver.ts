@@ -36,8 +36,10 @@ export interface BootFacts {
 export interface CopySettings {
   readonly facts: Readonly<Record<string, string | boolean>>;
   readonly problems: readonly string[];
-  readonly placement: Placement;
-  readonly size: CopySize;
+  /** Null for what stands in no network. */
+  readonly placement: Placement | null;
+  /** Null where it is not billed by the hour. */
+  readonly size: CopySize | null;
 }
 
 /** A thing in the drill account that carries one of our names; `tags` is null when they could not be read. */
@@ -73,10 +75,10 @@ export interface ResourceDriver {
   restoredArn(policy: Policy, name: string): string;
   restoredState(policy: Policy, name: string): Promise<RestoredState>;
   tagRestored(policy: Policy, name: string, tags: Readonly<Record<string, string>>): Promise<void>;
-  /** Asks AWS for new credentials, kept in the drill account's Secrets Manager. */
+  /** Asks AWS for new credentials, kept in the drill account's Secrets Manager; nothing where the prober's role opens the copy. */
   resetAccess(policy: Policy, name: string): Promise<void>;
-  /** ARN of the secret once the new credentials are in force; null while they are not. */
-  accessReady(policy: Policy, name: string): Promise<string | null>;
+  /** The secret once the new credentials are in force, with no ARN where none are needed; null while they are not in force. */
+  accessReady(policy: Policy, name: string): Promise<{ readonly secretArn: string | null } | null>;
   /** Settings that must not let the copy be reached from anywhere but the drill network, as read back. */
   settings(policy: Policy, name: string): Promise<CopySettings>;
   bootFacts(policy: Policy, name: string): Promise<BootFacts>;

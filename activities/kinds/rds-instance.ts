@@ -143,8 +143,9 @@ export function rdsInstance(clients: AwsClients): ResourceDriver {
       const { DBInstanceStatus, MasterUserSecret, PendingModifiedValues } = await mustFind(policy, name);
       const pending = PendingModifiedValues?.MasterUserPassword !== undefined;
       const active = MasterUserSecret?.SecretStatus === 'active';
-      return DBInstanceStatus === 'available' && active && !pending
-        ? (MasterUserSecret.SecretArn ?? null)
+      const secretArn = MasterUserSecret?.SecretArn;
+      return DBInstanceStatus === 'available' && active && !pending && secretArn !== undefined
+        ? { secretArn }
         : null;
     },
 

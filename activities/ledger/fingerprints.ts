@@ -3,6 +3,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { sha256 } from '../../evidence/verifier/envelope.ts';
 import { isNamed } from '../aws/errors.ts';
 import { failure } from '../failures.ts';
+import { findFingerprintFile, getFingerprintFile, putFingerprintFile } from './fingerprint-files.ts';
 import { inLedger, ledgerOf } from './ledger.ts';
 import { findObject, readVersion } from './versions.ts';
 import { requireLocked, unversioned } from './worm.ts';
@@ -84,5 +85,11 @@ export function createFingerprintStore(clients: Pick<AwsClients, 's3'>) {
     put: (policy: Policy, key: string, bytes: Uint8Array): Promise<Stored> =>
       putFingerprint(own(policy), key, Buffer.from(bytes)),
     get: (policy: Policy, stored: Stored): Promise<Uint8Array> => getFingerprint(own(policy), stored),
+    findFile: (policy: Policy, key: string, path: string): Promise<Stored | null> =>
+      findFingerprintFile(own(policy), key, path),
+    putFile: (policy: Policy, key: string, path: string): Promise<Stored> =>
+      putFingerprintFile(own(policy), key, path),
+    getFile: (policy: Policy, stored: Stored, path: string): Promise<void> =>
+      getFingerprintFile(own(policy), stored, path),
   };
 }

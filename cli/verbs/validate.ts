@@ -1,6 +1,7 @@
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import type { World } from '../world.ts';
 import { some } from '../../domain/words.ts';
+import { checksOf } from '../../domain/policy/checks.ts';
 
 /** `lifeboat validate [FILE]`: reads the policy and says what it would protect. Talks to nobody. */
 export function validate(world: World): ExitStatus {
@@ -15,8 +16,8 @@ export function validate(world: World): ExitStatus {
   });
   terminal.say(`${file} is valid: policy ${policy.name}, ${some(policy.resources.length, 'resource')}.`);
   terminal.say(`Each night at "${policy.schedule.cron}" (${policy.schedule.timezone}):`);
-  for (const { name, kind, checks } of policy.resources)
-    terminal.say(`  ${name} (${kind}): ${checks.join(', ')}`);
+  for (const resource of policy.resources)
+    terminal.say(`  ${resource.name} (${resource.kind}): ${checksOf(resource).join(', ')}`);
   terminal.say(`Points are kept for ${some(policy.retention.days, 'day')}; sha256 ${policySha256}.`);
   return EXIT.ok;
 }

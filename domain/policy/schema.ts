@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { promise } from './promise-schema.ts';
 import { applicationCheck, assertion, load } from './verification-schema.ts';
-import { CHECK_IDS, STANDARD_CHECKS } from '../verdict.ts';
+import { BUCKET_CHECK_IDS, CHECK_IDS, STANDARD_CHECKS } from '../verdict.ts';
 import { DURATION_PATTERN } from '../units.ts';
 
 /**
@@ -27,6 +27,10 @@ const accountId = text(/^\d{12}$/, 'the 12 digits of an AWS account, in quotes,'
 const region = text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-central-1');
 const arn = (service: string): z.ZodString =>
   text(new RegExp(`^arn:aws[a-z-]*:${service}:`), `an ARN that starts with arn:aws:${service}:`);
+const protectable = text(
+  /^arn:aws[a-z-]*:(rds:|s3:::)/,
+  'an ARN that starts with arn:aws:rds: or arn:aws:s3:::',
+);
 const person = text(/^[\w.@+-]{2,100}$/, 'a person as in --as: 2 to 100 letters, digits and . _ @ + -');
 const vaultName = text(/^[a-zA-Z0-9\-_]{2,50}$/, '2 to 50 letters, digits, hyphens or underscores');
 
@@ -62,22 +66,30 @@ const freshness = z.strictObject({
   maxAge: duration.describe('How old the newest value may be at the instant of the backup.'),
 });
 
+export const DATABASE_KINDS = ['rds-instance'] as const;
+export const RESOURCE_KINDS = [...DATABASE_KINDS, 's3-bucket'] as const;
+
 const resource = z.strictObject({
   name,
   kind: z
-    .enum(['rds-instance'])
+    .enum(RESOURCE_KINDS)
     .describe('What is protected. Other kinds are refused until they are implemented.'),
-  arn: arn('rds'),
-  credentials: arn('secretsmanager').describe(
-    'Secret with JSON {"username","password"} of a role that may read every table.',
-  ),
+  arn: protectable,
+  credentials: arn('secretsmanager')
+    .optional()
+    .describe(
+      'Secret with JSON {"username","password"} of a role that may read every table. Databases need one; buckets are read with the role of the prober.',
+    ),
   tier: anyText.optional().describe('How much it matters, in the words of your company; for reports.'),
   owner: anyText.optional().describe('Who answers for it; for reports.'),
   freshness: z.array(freshness).default([]).describe('Columns that show how recent the data really is.'),
   checks: z
     .array(z.enum(CHECK_IDS))
     .min(1, 'a list of at least one check')
-    .default([...STANDARD_CHECKS]),
+    .optional()
+    .describe(
+      `What a drill must answer. Databases: ${STANDARD_CHECKS.join(', ')} unless said otherwise. Buckets: ${BUCKET_CHECK_IDS.join(', ')}.`,
+    ),
   assertions: z
     .array(assertion)
     .optional()
@@ -164,10 +176,10 @@ export const policySchema = z.strictObject({
   }),
   resources: z.array(resource).min(1, 'a list of at least one resource'),
   exclude: z
-    .array(z.strictObject({ arn: arn('rds'), reason: text(/\S.*\S.*\S/, 'the reason in words') }))
+    .array(z.strictObject({ arn: protectable, reason: text(/\S.*\S.*\S/, 'the reason in words') }))
     .default([])
     .describe(
-      'Databases of the production account that are deliberately not protected, each with the reason.',
+      'Databases and buckets of the production account that are deliberately not protected, each with the reason.',
     ),
   residency: z
     .strictObject({
@@ -220,4 +232,5 @@ export type AccountName = (typeof ACCOUNT_NAMES)[number];
 export type VaultLocation = Policy['backup'];
 export type ProtectedResource = Policy['resources'][number];
 export type ResourceKind = ProtectedResource['kind'];
+export type DatabaseKind = (typeof DATABASE_KINDS)[number];
 export type FreshnessRule = ProtectedResource['freshness'][number];

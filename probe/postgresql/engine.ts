@@ -1,5 +1,4 @@
-import type { CheckContext, Engine, FirstQuery, ProbeHooks, ProbeTarget } from '../engine.ts';
-import type { CheckId, CheckResult } from '../../domain/verdict.ts';
+import type { Engine, FirstQuery, ProbeHooks, ProbeTarget } from '../engine.ts';
 import { runCheck } from './checks/run.ts';
 import { reach } from './reach.ts';
 import { openFirst } from './server.ts';
@@ -8,8 +7,7 @@ import { takeFingerprint } from './take-fingerprint.ts';
 
 export const postgresql: Engine = {
   fingerprint: takeFingerprint,
-  check: (id: CheckId, context: CheckContext, hooks: ProbeHooks): Promise<CheckResult> =>
-    runCheck(id, context, hooks),
+  check: runCheck,
   firstQuery,
   spoil,
   reach,

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PostgresServer } from 'lifeboat-local-aws/pg';
-import type { CheckId, CheckResult } from '../../domain/verdict.ts';
+import type { CheckResult, DatabaseCheckId } from '../../domain/verdict.ts';
 import { sizeOf } from '../../probe/postgresql/fingerprint.ts';
 import { ProbeLab, connect, runChecks, sql } from '../../test/support/probe-lab.ts';
 import { DATABASE, fillSample } from '../../test/support/probe-sample.ts';
@@ -93,7 +93,7 @@ async function measure(
       backupAt,
       rpoSeconds: 60,
     };
-    const one = async (id: CheckId): Promise<CheckResult> => (await runChecks(context, [id]))[id];
+    const one = async (id: DatabaseCheckId): Promise<CheckResult> => (await runChecks(context, [id]))[id];
     const [content, contentResult] = await timed(() => one('content'));
     const [pages, pagesResult] = await timed(() => one('pages'));
     const [structure, structureResult] = await timed(() => one('structure'));

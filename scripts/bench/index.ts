@@ -36,6 +36,11 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
     what: 'both passes at the source with and without memory of the night before; ROWS of the generated table may follow',
     run: async ([rows = '1000000']) => (await import('./memory.ts')).benchMemory(whole(rows, 'ROWS')),
   },
+  's3-manifest': {
+    what: 'manifests of generated buckets and their comparison: objects per second, growth of memory; OBJECTS of the largest may follow',
+    run: async ([objects = '1000000']) =>
+      (await import('./s3-manifest.ts')).benchManifest(whole(objects, 'OBJECTS')),
+  },
 };
 
 function whole(text: string, what: string): number {

@@ -1,21 +1,29 @@
 import { StartFailure } from 'lifeboat-local-aws/pg';
-import { STANDARD_CHECKS, type CheckId, type CheckResult, judge, type Status } from '../../domain/verdict.ts';
+import {
+  STANDARD_CHECKS,
+  type CheckId,
+  type CheckResult,
+  type DatabaseCheckId,
+  judge,
+  type Status,
+} from '../../domain/verdict.ts';
 import { runChecks } from '../../test/support/probe-lab.ts';
 import type { Base } from './base.ts';
 import type { DamageKind, Patient } from './kinds/kind.ts';
 import { Random } from './random.ts';
 
 /** Who saw it: a check, or the server itself, which would not start from such files. */
-export type Witness = CheckId | 'start';
+export type Witness = DatabaseCheckId | 'start';
 export const WITNESSES: readonly Witness[] = ['start', ...STANDARD_CHECKS];
 
-export interface Examination {
+/** One damage, and who saw it. */
+export interface Examination<W extends string = Witness> {
   readonly kind: string;
   /** Gives the same damage again. */
   readonly seed: string;
   readonly what: string;
   readonly status: Status;
-  readonly caughtBy: readonly Witness[];
+  readonly caughtBy: readonly W[];
   /** Checks that could not be sure. */
   readonly doubtedBy: readonly CheckId[];
   readonly reasons: readonly string[];
@@ -36,7 +44,8 @@ export async function examine(base: Base, kind: DamageKind, seed: string): Promi
       seed,
       what: patient.what,
       status: results === null ? 'failed' : verdict.status,
-      caughtBy: results === null ? ['start'] : by('failed'),
+      caughtBy:
+        results === null ? ['start'] : WITNESSES.filter((id) => id !== 'start' && by('failed').includes(id)),
       doubtedBy: by('inconclusive'),
       reasons: results === null ? ['the server does not start'] : verdict.reasons,
       seconds: (Date.now() - startedAt) / 1000,

@@ -73,6 +73,14 @@ export async function healthyRun(
       await lab.end();
     }
   }
+  return healthyResult(rounds, statementsWritten, startedAt);
+}
+
+export function healthyResult(
+  rounds: readonly HealthyRound[],
+  statementsWritten: number,
+  startedAt: number,
+): HealthyResult {
   const ended = (status: Status) => rounds.filter((one) => one.status === status).length;
   const sum = (of: (round: HealthyRound) => number) => rounds.reduce((n, round) => n + of(round), 0);
   const rows = sum((one) => one.provenRows + one.boundedRows + one.notExaminedRows);

@@ -4,6 +4,7 @@ import { OTHER_MAJORS, USUAL_MAJOR, embeddedEdition } from './editions.ts';
 
 export interface LabOptions {
   readonly what: 'damage' | 'healthy';
+  readonly of: 'databases' | 'buckets';
   readonly count: number;
   readonly seed: string;
   readonly json: string | null;
@@ -16,13 +17,13 @@ export interface LabOptions {
   readonly embedded: string | undefined;
 }
 
-export const USAGE = `npm run lab -- damage  [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS] [--remember] [--postgres MAJOR]
-npm run lab -- healthy [--count N] [--seed S] [--json FILE] [--remember] [--postgres MAJOR]
+export const USAGE = `npm run lab -- damage  [--of databases|buckets] [--count N] [--seed S] [--json FILE] [--at-once N] [--only WORDS] [--remember] [--postgres MAJOR]
+npm run lab -- healthy [--of databases|buckets] [--count N] [--seed S] [--json FILE] [--remember] [--postgres MAJOR]
 
 damage   restores N copies of a busy source, does one seeded damage to each, and asks every check: none may pass
 healthy  restores N copies of a source under nasty write load, and asks every check: none may fail
 
-With --remember, nights know the one before and do not read again what did not change at the source.
+With --remember, nights of databases know the one before and do not read again what did not change at the source.
 MAJOR is a major version of PostgreSQL, ${[...OTHER_MAJORS, USUAL_MAJOR].join(', ')}.
 `;
 
@@ -32,6 +33,7 @@ export function labOptions(args: readonly string[]): LabOptions {
     args: [...args],
     allowPositionals: true,
     options: {
+      of: { type: 'string', default: 'databases' },
       count: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
       json: { type: 'string' },
@@ -44,8 +46,11 @@ export function labOptions(args: readonly string[]): LabOptions {
   const [what, ...more] = positionals;
   if ((what !== 'damage' && what !== 'healthy') || more.length > 0)
     throw new Error(`Say damage or healthy, not "${positionals.join(' ')}".`);
+  if (values.of !== 'databases' && values.of !== 'buckets')
+    throw new Error(`--of must be databases or buckets, not "${values.of}".`);
   return {
     what,
+    of: values.of,
     count: whole(values.count, '--count'),
     seed: values.seed,
     json: values.json ?? null,

@@ -77,7 +77,7 @@ export async function prepareLandingZone(options: LandingZoneOptions): Promise<L
     const environments = await writeIdentities(join(stateDir, 'identities'), endpoint, administrators);
     return {
       ...{ policyFile, policy, sample, rows, loadedNow },
-      environments: withProbers(environments, policy, options.databaseCa, addresses),
+      environments: withProbers(environments, policy, options, addresses),
       fenced: addresses.production !== undefined,
     };
   } finally {
@@ -121,12 +121,13 @@ function placeholders(keys: Keys): Placeholders {
 function withProbers(
   environments: Environments,
   { probers }: Policy,
-  databaseCa: string,
+  { databaseCa, stateDir }: Pick<LandingZoneOptions, 'databaseCa' | 'stateDir'>,
   addresses: Awaited<ReturnType<typeof localAddresses>>,
 ): Environments {
   const prober = (queue: string, address: string | undefined): Record<string, string> => ({
     PROBER_TASK_QUEUE: queue,
     DATABASE_CA_BUNDLE: databaseCa,
+    PROBER_FOLDER: join(stateDir, queue),
     ...(address === undefined ? {} : { PROBER_LOCAL_ADDRESS: address }),
   });
   return {

@@ -151,7 +151,7 @@ test('the roles suffice for a point on its whole way: backup, copies, restore, n
   );
   await run(() => restores.waitUntilAvailable(copy));
   await run(() => restores.resetAccess(copy));
-  const secretArn = await run(() => restores.waitForAccess(copy));
+  const secretArn = (await run(() => restores.waitForAccess(copy))) ?? '';
   await run(() => restores.readBootFacts(copy));
   await run(() => restores.readSettings(copy));
   const secret = await new SecretsManagerClient(as('proberDrill', policy.drill.region)).send(

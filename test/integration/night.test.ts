@@ -10,11 +10,13 @@ import { inAccount } from '../../activities/aws/clients.ts';
 import { createLedgerReader } from '../../activities/ledger/index.ts';
 import type { DrillFact, ProtectionFact, RetentionFact } from '../../domain/facts.ts';
 import { restoreId, TASK_QUEUE } from '../../domain/names.ts';
+import { checksOf } from '../../domain/policy/checks.ts';
 import { finalVault, vaultArn } from '../../domain/route.ts';
 import type { Policy } from '../../domain/policy/schema.ts';
 import type { NightRequest, NightResult, RestoreState } from '../../domain/requests.ts';
 import { verifyExport } from '../../evidence/verifier/verify-export.ts';
 import type { nightlyRun, restoreRequest } from '../../workflows/index.ts';
+import { bucketPolicy, bucketsOf, OBJECTS } from '../support/bucket-site.ts';
 import { ledgerClients } from '../support/ledger-clients.ts';
 import { connect } from '../../scripts/sample/connection.ts';
 import { foundIn, plant, PLANTED, readable, textOfFiles } from '../support/planted.ts';
@@ -43,7 +45,7 @@ function watchful(): Policy {
   const { policy } = site.zone;
   const resources = policy.resources.map((one) => ({
     ...one,
-    checks: [...one.checks, 'anomaly' as const],
+    checks: [...checksOf(one), 'anomaly' as const],
     load: { ...one.load, rereadWithin: 365 },
   }));
   return { ...policy, resources };
@@ -102,6 +104,33 @@ test('a night on a busy database ends passed, isolated, taken down and sealed', 
     findings: [],
     notTested: [expect.stringContaining('no point was verified before this one')],
   });
+}, 240_000);
+
+test('a night of a bucket, too, ends passed, apart from production, taken down and sealed', async () => {
+  const result = await night({ policy: await bucketPolicy(site) });
+  expect(result.resources[0]?.drill?.reasons).toEqual([]);
+  expect(result).toMatchObject({ verdict: 'passed', knownBad: { caught: true, cleanedUp: true } });
+  expect(result.knownBad?.damage).toMatch(/^one bit of object [0-9a-f]{32} was changed$/);
+  const fact = await drillFact(result);
+  expect(fact.resource).toMatchObject({ kind: 's3-bucket', arn: 'arn:aws:s3:::papers-of-people' });
+  expect(fact.point?.lock.state).toBe('immutable');
+  expect(fact.checks.map(({ check, status }) => [check, status])).toEqual([
+    ['objects', 'passed'],
+    ['content', 'passed'],
+    ['metadata', 'passed'],
+  ]);
+  expect(fact.checks[1]?.coverage).toEqual({ provenRows: OBJECTS, boundedRows: 0, notExaminedRows: 0 });
+  expect(fact.fence?.attempts[0]).toMatchObject({
+    target: 'production papers at papers-of-people.s3.eu-central-1.amazonaws.com:443',
+    reached: false,
+  });
+  expect(fact.fence?.settings).toMatchObject({
+    publicAccessBlocked: true,
+    bucketPolicy: false,
+    replicated: false,
+  });
+  expect(fact.teardown?.complete).toBe(true);
+  expect(await bucketsOf(site, 'drill')).toEqual([]);
 }, 240_000);
 
 test.each([

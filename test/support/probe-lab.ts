@@ -15,7 +15,7 @@ import type { CheckContext, ProbeHooks, ProbeTarget } from '../../probe/engine.t
 import type { Fingerprint } from '../../probe/postgresql/fingerprint.ts';
 import type { KnownNight } from '../../probe/postgresql/memory.ts';
 import { postgresql } from '../../probe/postgresql/engine.ts';
-import { STANDARD_CHECKS, type CheckId, type CheckResult } from '../../domain/verdict.ts';
+import { STANDARD_CHECKS, type CheckResult, type DatabaseCheckId } from '../../domain/verdict.ts';
 
 const run = promisify(execFile);
 /** Copies share their blocks with the origin where `cp` and the file system can. */
@@ -179,9 +179,9 @@ export async function sql(
 
 export async function runChecks(
   context: CheckContext,
-  ids: readonly CheckId[] = STANDARD_CHECKS,
-): Promise<Record<CheckId, CheckResult>> {
-  const results: Partial<Record<CheckId, CheckResult>> = {};
+  ids: readonly DatabaseCheckId[] = STANDARD_CHECKS,
+): Promise<Record<DatabaseCheckId, CheckResult>> {
+  const results: Partial<Record<DatabaseCheckId, CheckResult>> = {};
   for (const id of ids) results[id] = await postgresql.check(id, context, hooks());
-  return results as Record<CheckId, CheckResult>;
+  return results as Record<DatabaseCheckId, CheckResult>;
 }

@@ -2,6 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { checksOf } from '../../domain/policy/checks.ts';
 import { formatProblems, parsePolicy } from '../../domain/policy/parse.ts';
 import { cronProblem } from '../../domain/policy/rules/cron.ts';
 import { SCHEMA_FILE, policyJsonSchema } from '../../scripts/write-policy-schema.ts';
@@ -54,9 +55,44 @@ test('what the minimal example leaves out has its default', () => {
     drill: { expiresAfter: '12h' },
     probers: { production: 'lifeboat-prober-production', drill: 'lifeboat-prober-drill' },
     ledger: { keep: '400d' },
-    resources: [{ checks: ['boot', 'pages', 'structure', 'schema', 'content', 'freshness'] }],
     exclude: [],
   });
+  expect(parsed.ok && parsed.policy.resources.map(checksOf)).toEqual([
+    ['boot', 'pages', 'structure', 'schema', 'content', 'freshness'],
+  ]);
+});
+
+/** The minimal example with a bucket in place of its database. */
+const bucketed = (resource: string): string =>
+  minimal.replace(/resources:\n(?:[ ].*\n)+/, `resources:\n${resource}`);
+
+test('a bucket is protected without credentials, and asked the checks of buckets', () => {
+  const parsed = parsePolicy(
+    bucketed('  - { name: papers, kind: s3-bucket, arn: "arn:aws:s3:::papers-of-people" }\n'),
+    'lifeboat.yaml',
+  );
+  expect(parsed.ok && parsed.policy.resources.map(checksOf)).toEqual([['objects', 'content', 'metadata']]);
+});
+
+test.each([
+  ['arn: "arn:aws:rds:eu-central-1:111111111111:db:orders"', 'is not the ARN of a bucket'],
+  ['arn: "arn:aws:s3:::papers", checks: [pages]', 'pages cannot be asked of the kind s3-bucket'],
+  [
+    'arn: "arn:aws:s3:::papers", load: { quietHours: [{ from: "08:00", to: "18:00" }] }',
+    'means nothing for the kind s3-bucket; leave load.quietHours out',
+  ],
+  [
+    'arn: "arn:aws:s3:::papers", credentials: "arn:aws:secretsmanager:eu-central-1:111111111111:secret:x"',
+    'means nothing for a bucket, which the prober reads with its own role',
+  ],
+])('what means nothing for a bucket is refused: %s', (keys, says) => {
+  const parsed = parsePolicy(bucketed(`  - { name: papers, kind: s3-bucket, ${keys} }\n`), 'lifeboat.yaml');
+  expect(parsed.ok ? [] : formatProblems(parsed.problems)).toContain(says);
+});
+
+test('a database without credentials is refused', () => {
+  const parsed = parsePolicy(minimal.replace(/ +credentials:.*\n/, ''), 'lifeboat.yaml');
+  expect(parsed.ok ? [] : formatProblems(parsed.problems)).toContain('has no credentials');
 });
 
 const P = '111111111111';
@@ -127,8 +163,8 @@ test.each<[mistake: string, text: string, says: string]>([
   ],
   [
     'a kind that is not there yet',
-    altered('kind: rds-instance', 'kind: s3-bucket'),
-    '47:11 resources[0].kind: s3-bucket was given; only rds-instance is allowed',
+    altered('kind: rds-instance', 'kind: aurora-cluster'),
+    '47:11 resources[0].kind: aurora-cluster was given; one of rds-instance, s3-bucket is allowed',
   ],
   [
     'a name with a capital',

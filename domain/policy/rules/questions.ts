@@ -3,7 +3,7 @@ import type { Complaint, Rule } from './rule.ts';
 
 /** The policy's own questions have names of their own, can be decided, and are asked in one way each. */
 export const questionsCanBeDecided: Rule = ({ resources }) =>
-  resources.flatMap(({ assertions = [], applicationChecks = [], checks }, i) => {
+  resources.flatMap(({ assertions = [], applicationChecks = [], checks = [] }, i) => {
     const complaints: Complaint[] = [];
     const names = [...assertions, ...applicationChecks].map(({ name }) => name);
     const twice = (name: string, n: number, path: readonly (string | number)[]) => {

@@ -1,5 +1,6 @@
 import { duration } from '../../units.ts';
 import { parseArn } from '../arn.ts';
+import { CHECKS_OF_KIND } from '../checks.ts';
 import type { Policy, ProtectedResource } from '../schema.ts';
 import { problem } from './rule.ts';
 import type { Complaint, Rule } from './rule.ts';
@@ -8,9 +9,10 @@ import type { Complaint, Rule } from './rule.ts';
 export const resourcesAreWhereTheySay: Rule = (policy) => [
   ...policy.resources.flatMap((resource, i) => [
     ...named(policy.resources, resource, i),
-    ...instance(policy, resource.arn, ['resources', i, 'arn']),
+    ...arnOf(policy, resource, ['resources', i, 'arn']),
     ...credentials(policy, resource, i),
     ...checks(resource, i),
+    ...onlyOfDatabases(resource, i),
     ...freshness(policy, resource, i),
     ...load(resource, i),
   ]),
@@ -56,20 +58,86 @@ function instance(
   return [];
 }
 
+/** The ARN must be one of its kind. */
+function arnOf(
+  policy: Policy,
+  { kind, arn }: ProtectedResource,
+  path: readonly (string | number)[],
+): Complaint[] {
+  switch (kind) {
+    case 'rds-instance':
+      return instance(policy, arn, path);
+    case 's3-bucket':
+      return bucket(arn, path);
+  }
+}
+
+function bucket(arn: string, path: readonly (string | number)[]): Complaint[] {
+  if (/^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(arn)) return [];
+  const allowed = 'arn:aws:s3:::NAME';
+  return [problem(path, allowed, `${arn} is not the ARN of a bucket; allowed is ${allowed}`)];
+}
+
+/** Keys that mean nothing for a bucket are refused, not ignored. */
+function onlyOfDatabases(resource: ProtectedResource, i: number): Complaint[] {
+  if (resource.kind !== 's3-bucket') return [];
+  const given = [
+    ...(resource.freshness.length > 0 ? [['freshness']] : []),
+    ...(resource.assertions === undefined ? [] : [['assertions']]),
+    ...(resource.applicationChecks === undefined ? [] : [['applicationChecks']]),
+    ...(['statementTimeout', 'quietHours', 'rereadWithin', 'stopWhen'] as const)
+      .filter((key) => resource.load?.[key] !== undefined)
+      .map((key) => ['load', key]),
+  ];
+  return given.map((keys) =>
+    problem(
+      ['resources', i, ...keys],
+      'no such key for a bucket',
+      `means nothing for the kind s3-bucket; leave ${keys.join('.')} out`,
+    ),
+  );
+}
+
 function credentials({ accounts, backup }: Policy, resource: ProtectedResource, i: number): Complaint[] {
+  const path = ['resources', i, 'credentials'];
+  if (resource.kind === 's3-bucket')
+    return resource.credentials === undefined
+      ? []
+      : [
+          problem(
+            path,
+            'no credentials',
+            'means nothing for a bucket, which the prober reads with its own role; leave it out',
+          ),
+        ];
+  if (resource.credentials === undefined)
+    return [
+      problem(
+        ['resources', i],
+        'credentials',
+        'has no credentials; add the ARN of a secret with JSON {"username","password"} of a role that may read every table',
+      ),
+    ];
   const { account, region } = parseArn(resource.credentials);
   if (account === accounts.production.id && region === backup.region) return [];
   const allowed = `the ARN of a secret in ${backup.region} of account ${accounts.production.id}`;
   const message = `is a secret in ${region} of account ${account}; the production prober reads it, so it must be ${allowed}`;
-  return [problem(['resources', i, 'credentials'], allowed, message)];
+  return [problem(path, allowed, message)];
 }
 
-function checks({ checks: asked, freshness: rules }: ProtectedResource, i: number): Complaint[] {
-  const complaints = asked.flatMap((check, n) =>
-    asked.indexOf(check) < n
-      ? [problem(['resources', i, 'checks', n], 'each check once', `${check} is listed twice; remove one`)]
-      : [],
-  );
+function checks({ kind, checks: listed, freshness: rules }: ProtectedResource, i: number): Complaint[] {
+  const { possible, standard } = CHECKS_OF_KIND[kind];
+  const asked = listed ?? standard;
+  const complaints = asked.flatMap((check, n) => {
+    const path = ['resources', i, 'checks', n];
+    if (!possible.includes(check)) {
+      const allowed = possible.join(', ');
+      return [problem(path, allowed, `${check} cannot be asked of the kind ${kind}; allowed are ${allowed}`)];
+    }
+    return asked.indexOf(check) < n
+      ? [problem(path, 'each check once', `${check} is listed twice; remove one`)]
+      : [];
+  });
   if (asked.includes('freshness') && rules.length === 0) {
     const message =
       'asks for the check freshness (it is on unless checks leaves it out), but names no column to read; add freshness with a table and a column, or list the other checks in checks';
@@ -105,7 +173,8 @@ function load({ load: asked }: ProtectedResource, i: number): Complaint[] {
 function excluded(policy: Policy, arn: string, i: number): Complaint[] {
   const path = ['exclude', i, 'arn'];
   const twin = policy.resources.find((resource) => resource.arn.toLowerCase() === arn.toLowerCase());
-  if (twin === undefined) return instance(policy, arn, path);
+  if (twin === undefined)
+    return parseArn(arn).service === 's3' ? bucket(arn, path) : instance(policy, arn, path);
   return [
     problem(
       path,
