@@ -8,7 +8,7 @@ import { createOrganization } from './auth/organization.ts';
 import { createClock } from './clock/clock.ts';
 import { createTrail, type Trail, type TrailEntry } from './cloudtrail/trail.ts';
 import { createPace, type PaceSettings } from './clock/pace.ts';
-import { createNetworks, type Networks } from './ec2/networks.ts';
+import { createNetworks, EC2_TABLES, type Networks } from './ec2/networks.ts';
 import { createEvents } from './events.ts';
 import { createFaults, type FaultEngine } from './faults/faults.ts';
 import { type FaultPoints, NO_FAULTS } from './faults/points.ts';
@@ -17,11 +17,12 @@ import { createIdentities } from './iam/identities.ts';
 import { createPolicyBook } from './iam/managed-policies.ts';
 import { createRoleAccess, createRoleBook } from './iam/roles.ts';
 import { createBook, type GroupRecord, type UserRecord } from './iam/users.ts';
+import { adoptJournals } from './journal/adopt.ts';
 import { openJournal, type JournalOptions } from './journal/journal.ts';
-import { openTable, type TableLine } from './journal/table.ts';
+import { type GroupLine, openTable, openTables, type TableLine } from './journal/table.ts';
 import { createKeyAccess } from './kms/access.ts';
 import { createKeyRing, type KeyRing } from './kms/keys.ts';
-import type { EventEntry, Journal, Platform, Table } from './platform.ts';
+import type { EventEntry, Journal, Platform, Table, Tables } from './platform.ts';
 import { createSecretAccess, createSecretStore, type SecretStore } from './secretsmanager/secrets.ts';
 import { createSessionLimit, type SessionLimit } from './sts/session-limit.ts';
 import { createTasks } from './tasks.ts';
@@ -73,7 +74,14 @@ export function assemble(
     journals.set(name, opened);
     return opened;
   };
-  const table = <V>(name: string): Table<V> => openTable(journal<TableLine<V>>(name));
+  const complain = (name: string) => (err: unknown) =>
+    log.error({ err, journal: name }, 'a journal could not be rewritten, and grows until it can');
+  const table = <V>(name: string): Table<V> => openTable(journal<TableLine<V>>(name), complain(name));
+  const tables = <N extends string>(folder: string, names: readonly N[]): Tables<N> => {
+    const pathOf = (name: string): string => join(stateDir, folder, `${name}.journal`);
+    adoptJournals(pathOf('all'), new Map(names.map((name) => [name, pathOf(name)])));
+    return openTables(journal<GroupLine>(`${folder}/all`), names, complain(folder));
+  };
 
   const clock = createClock(table('clock'), log);
   const tasks = createTasks(log);
@@ -104,13 +112,7 @@ export function assemble(
   const ring = createKeyRing(table('kms/keys'), table('kms/aliases'), table('kms/grants'), clock);
   const keys = createKeyAccess(ring, authorizer.decide);
   const secretStore = createSecretStore(table('secretsmanager/secrets'), clock);
-  const networks = createNetworks(table('ec2/vpcs'), table('ec2/subnets'), table('ec2/groups'), {
-    tables: table('ec2/route-tables'),
-    internetGateways: table('ec2/internet-gateways'),
-    natGateways: table('ec2/nat-gateways'),
-    peerings: table('ec2/peerings'),
-    endpoints: table('ec2/endpoints'),
-  });
+  const networks = createNetworks(tables('ec2', EC2_TABLES));
   clock.onTick('kms key deletion', () => ring.sweep(), 5000);
   clock.onTick('secret deletion', () => secretStore.sweep(), 5000);
 
@@ -121,6 +123,7 @@ export function assemble(
     pace: createPace(pace),
     journal,
     table,
+    tables,
     tasks,
     faults: points,
     authorize: authorizer.authorize,

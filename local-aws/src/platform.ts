@@ -68,6 +68,20 @@ export interface Table<V> {
   readonly size: number;
   put(key: string, value: V): Promise<void>;
   remove(key: string): Promise<void>;
+  /** A put, for `together`. */
+  putting(key: string, value: V): Change;
+  /** A removal, for `together`. */
+  removing(key: string): Change;
+}
+
+/** A change of a table that is not made yet; see `together` in `journal/table.ts`. */
+export interface Change {
+  /** As it will stand in the journal. */
+  readonly line: object;
+}
+
+export interface Tables<N extends string> {
+  table<V>(name: N): Table<V>;
 }
 
 export interface Tasks {
@@ -268,6 +282,8 @@ export interface Platform {
   /** `name` is a path below the state directory without extension, e.g. `rds/instances`. */
   readonly journal: <E>(name: string) => Journal<E>;
   readonly table: <V>(name: string) => Table<V>;
+  /** Tables of one journal, `<folder>/all`: what several of them change together is changed whole or not at all. */
+  readonly tables: <N extends string>(folder: string, names: readonly N[]) => Tables<N>;
   readonly tasks: Tasks;
   readonly faults: FaultPoints;
   /** Throws the service's AccessDenied; every decision is recorded. `action` is `service:Operation`. */

@@ -117,7 +117,7 @@ test('a backup that was under way has failed with a reason and left nothing; the
     IamRoleArn: role,
   });
   await eventually('the job is running, and that is on disk', async () => {
-    const journals = ['backup/backup-jobs', 'rds/snapshots'].map((name) =>
+    const journals = ['backup/all', 'rds/snapshots'].map((name) =>
       readFile(join(stateDir, `${name}.journal`), 'utf8'),
     );
     const [jobs = '', snapshots = ''] = await Promise.all(journals);

@@ -1,7 +1,10 @@
 import * as EC2 from '@aws-sdk/client-ec2';
 import * as IAM from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createNetworks } from '../src/ec2/networks.ts';
+import { join } from 'node:path';
+import { createNetworks, EC2_TABLES } from '../src/ec2/networks.ts';
+import { openJournal } from '../src/journal/journal.ts';
+import { type GroupLine, openTables } from '../src/journal/table.ts';
 import { Laboratory, policy, PRODUCTION, VAULT } from './support/local-aws.ts';
 
 let lab: Laboratory;
@@ -168,21 +171,8 @@ test('tags of a network decide who may change it', async () => {
 });
 
 test('a rule for another VPC lets in only what a peering with routes on both sides leads to', async () => {
-  const tables = () => {
-    const map = new Map<string, never>();
-    return Object.assign(map, {
-      put: async (key: string, value: never) => void map.set(key, value),
-      remove: async (key: string) => void map.delete(key),
-    }) as never;
-  };
-  const stored = {
-    tables: tables(),
-    internetGateways: tables(),
-    natGateways: tables(),
-    peerings: tables(),
-    endpoints: tables(),
-  };
-  const networks = createNetworks(tables(), tables(), tables(), stored);
+  const journal = openJournal<GroupLine>(join(lab.stateDir, 'networks-alone.journal'));
+  const networks = createNetworks(openTables(journal, EC2_TABLES));
   const here = { accountId: PRODUCTION, region: 'r' };
   const [drill, production] = [
     await networks.createVpc(here, '10.20.0.0/16', []),
@@ -224,4 +214,5 @@ test('a rule for another VPC lets in only what a peering with routes on both sid
   networks.announce();
   expect(heard).toContain('sg-1');
   expect(admitted()).toEqual(['10.10.1.0/24', '10.99.0.0/16']);
+  await journal.close();
 });

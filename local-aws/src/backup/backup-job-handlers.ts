@@ -1,4 +1,5 @@
 import * as Backup from '@aws-sdk/client-backup';
+import { together } from '../journal/table.ts';
 import { notImplemented, refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { requirePassable, vaultFor } from './access.ts';
@@ -42,7 +43,7 @@ export function backupJobHandlers(context: BackupContext, jobs: BackupJobs): Han
         lifecycle: lifecycleFrom('StartBackupJob', input.Lifecycle),
         tags: input.RecoveryPointTags ?? {},
       };
-      await Promise.all([store.backupJobs.put(keyOf(call, job.id), job), ticket.keep(job.id)]);
+      await together(store.backupJobs.putting(keyOf(call, job.id), job), ...ticket.keeping(job.id));
       jobs.start(job);
       return started(job);
     },

@@ -1,4 +1,5 @@
 import * as Backup from '@aws-sdk/client-backup';
+import { together } from '../journal/table.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { pointFor, requirePassable } from './access.ts';
 import type { BackupContext } from './context.ts';
@@ -47,7 +48,7 @@ export function copyJobHandlers(context: BackupContext, jobs: CopyJobs): Handler
         resourceArn: point.resourceArn,
         lifecycle: lifecycleFrom('StartCopyJob', input.Lifecycle),
       };
-      await Promise.all([store.copyJobs.put(keyOf(call, job.id), job), ticket.keep(job.id)]);
+      await together(store.copyJobs.putting(keyOf(call, job.id), job), ...ticket.keeping(job.id));
       jobs.start(job);
       return started(job);
     },

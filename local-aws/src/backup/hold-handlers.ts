@@ -1,5 +1,6 @@
 import * as Backup from '@aws-sdk/client-backup';
 import { randomUUID } from 'node:crypto';
+import { together } from '../journal/table.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { tagsOf } from './access.ts';
 import type { BackupContext } from './context.ts';
@@ -42,7 +43,7 @@ export function holdHandlers(context: BackupContext): Handlers<typeof Backup> {
         createdAt: store.now(),
         selection: selectionFrom(input.RecoveryPointSelection),
       };
-      await Promise.all([store.holds.put(keyOf(call, hold.id), hold), ticket.keep(hold.id)]);
+      await together(store.holds.putting(keyOf(call, hold.id), hold), ...ticket.keeping(hold.id));
       settle(hold, 'CREATING', 'ACTIVE');
       return described(hold);
     },

@@ -1,4 +1,5 @@
 import * as Backup from '@aws-sdk/client-backup';
+import { together } from '../journal/table.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { requirePassable, tagsOf } from './access.ts';
 import type { BackupContext } from './context.ts';
@@ -51,7 +52,7 @@ export function restoreJobHandlers(context: BackupContext, jobs: RestoreJobs): H
         copySourceTags: input.CopySourceTagsToRestoredResource ?? false,
         ...{ resourceArn: point.resourceArn, pointCreatedAt: point.createdAt, vaultName: point.vaultName },
       };
-      await Promise.all([store.restoreJobs.put(keyOf(call, job.id), job), ticket.keep(job.id)]);
+      await together(store.restoreJobs.putting(keyOf(call, job.id), job), ...ticket.keeping(job.id));
       jobs.start(job);
       return { RestoreJobId: job.id };
     },

@@ -15,6 +15,10 @@ import type {
 } from './records.ts';
 
 const DAY_MS = 86_400_000;
+const TABLES = [
+  ...(['vaults', 'recovery-points', 'backup-jobs', 'copy-jobs', 'restore-jobs', 'legal-holds'] as const),
+  ...(['region-settings', 'global-settings', 'plans', 'plan-selections', 'idempotency-tokens'] as const),
+];
 
 /** Everything that AWS Backup remembers; the bytes belong to RDS. */
 export class BackupStore {
@@ -35,17 +39,18 @@ export class BackupStore {
 
   constructor(platform: Platform) {
     this.platform = platform;
-    this.vaults = platform.table('backup/vaults');
-    this.points = platform.table('backup/recovery-points');
-    this.backupJobs = platform.table('backup/backup-jobs');
-    this.copyJobs = platform.table('backup/copy-jobs');
-    this.restoreJobs = platform.table('backup/restore-jobs');
-    this.holds = platform.table('backup/legal-holds');
-    this.settings = platform.table('backup/region-settings');
-    this.globals = platform.table('backup/global-settings');
-    this.plans = platform.table('backup/plans');
-    this.selections = platform.table('backup/plan-selections');
-    this.tokens = platform.table('backup/idempotency-tokens');
+    const tables = platform.tables('backup', TABLES);
+    this.vaults = tables.table('vaults');
+    this.points = tables.table('recovery-points');
+    this.backupJobs = tables.table('backup-jobs');
+    this.copyJobs = tables.table('copy-jobs');
+    this.restoreJobs = tables.table('restore-jobs');
+    this.holds = tables.table('legal-holds');
+    this.settings = tables.table('region-settings');
+    this.globals = tables.table('global-settings');
+    this.plans = tables.table('plans');
+    this.selections = tables.table('plan-selections');
+    this.tokens = tables.table('idempotency-tokens');
   }
 
   now(): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvalidParameterValueException } from '@aws-sdk/client-backup';
-import type { Place } from '../platform.ts';
+import type { Change, Place } from '../platform.ts';
 import { fault } from './faults.ts';
 import { keyOf } from './names.ts';
 import type { BackupStore } from './store.ts';
@@ -9,8 +9,8 @@ import type { BackupStore } from './store.ts';
 export interface Ticket {
   /** What an earlier call with the token got. */
   readonly known: string | undefined;
-  /** Remembers what this call gets. */
-  readonly keep: (id: string) => Promise<void>;
+  /** Remembers what this call gets; to be done together with making it, or a crash in between makes it twice. */
+  readonly keeping: (id: string) => readonly Change[];
 }
 
 /** @throws InvalidParameterValueException when the token was used for another request. */
@@ -21,7 +21,7 @@ export function ticketFor(
   input: { readonly IdempotencyToken?: string | undefined },
 ): Ticket {
   const { IdempotencyToken: token, ...request } = input;
-  if (token === undefined) return { known: undefined, keep: () => Promise.resolve() };
+  if (token === undefined) return { known: undefined, keeping: () => [] };
   const key = keyOf(place, `${operation}/${token}`);
   const digest = createHash('sha256').update(canonical(request)).digest('hex');
   const found = store.tokens.get(key);
@@ -31,7 +31,7 @@ export function ticketFor(
       `The idempotency token ${token} was used for another ${operation} request: use a new token for other parameters.`,
     );
   const known = typeof found === 'object' ? found.id : found;
-  return { known, keep: (id) => store.tokens.put(key, { id, digest }) };
+  return { known, keeping: (id) => [store.tokens.putting(key, { id, digest })] };
 }
 
 /** JSON with sorted keys. */

@@ -1,4 +1,5 @@
 import type * as EC2 from '@aws-sdk/client-ec2';
+import { together } from '../journal/table.ts';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { invalidValue, type Ec2Context } from './context.ts';
@@ -49,14 +50,18 @@ export function endpointHandlers(context: Ec2Context): Handlers<typeof EC2> {
         createdAt: clock.now().toISOString(),
         tags: tagsFor('vpc-endpoint', input.TagSpecifications),
       };
-      await topology.endpoints.put(endpoint.id, endpoint);
       const route = {
         destination: `pl-${serviceName.split('.').at(-1) ?? ''}`,
         kind: 'endpoint',
         target: endpoint.id,
       } as const;
-      for (const table of type === 'Gateway' ? tables : [])
-        await topology.tables.put(table.id, { ...table, routes: [...table.routes, route] });
+      const routed = type === 'Gateway' ? tables : [];
+      await together(
+        topology.endpoints.putting(endpoint.id, endpoint),
+        ...routed.map((table) =>
+          topology.tables.putting(table.id, { ...table, routes: [...table.routes, route] }),
+        ),
+      );
       networks.announce();
       return { VpcEndpoint: show(endpoint) };
     },
@@ -70,11 +75,12 @@ export function endpointHandlers(context: Ec2Context): Handlers<typeof EC2> {
           Unsuccessful.push({ ResourceId: id, Error: { Code: 'InvalidVpcEndpoint.NotFound', Message } });
           continue;
         }
-        for (const table of [...topology.tables.values()]) {
+        const without = [...topology.tables.values()].flatMap((table) => {
           const routes = table.routes.filter(({ target }) => target !== id);
-          if (routes.length < table.routes.length) await topology.tables.put(table.id, { ...table, routes });
-        }
-        await topology.endpoints.remove(id);
+          if (routes.length === table.routes.length) return [];
+          return [topology.tables.putting(table.id, { ...table, routes })];
+        });
+        await together(...without, topology.endpoints.removing(id));
       }
       return { Unsuccessful };
     },

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { together } from '../journal/table.ts';
 import type {
+  Change,
   IngressRule,
   InterfaceFacts,
   NetworkAccess,
@@ -7,11 +9,12 @@ import type {
   SecurityGroupFacts,
   SubnetFacts,
   Table,
+  Tables,
   VpcFacts,
 } from '../platform.ts';
 import { awsError } from '../wire/errors.ts';
 import { overlap, parseBlock } from './blocks.ts';
-import { createTopology, effectiveBlocks, type Topology, type TopologyTables } from './topology.ts';
+import { createTopology, effectiveBlocks, type Topology } from './topology.ts';
 
 export interface Tag {
   readonly Key: string;
@@ -76,13 +79,23 @@ export const newId = (prefix: string): string => `${prefix}-0${randomBytes(8).to
 
 const RESERVED_FOR_DEFAULTS = { first: 200, last: 254 };
 
-export function createNetworks(
-  vpcs: Table<VpcRecord>,
-  subnetTable: Table<SubnetRecord>,
-  groups: Table<GroupRecord>,
-  stored: TopologyTables,
-): Networks {
-  const topology = createTopology(stored);
+/** They share a journal. */
+export const EC2_TABLES = [
+  ...(['vpcs', 'subnets', 'groups', 'route-tables', 'internet-gateways'] as const),
+  ...(['nat-gateways', 'peerings', 'endpoints'] as const),
+] as const;
+
+export function createNetworks(stored: Tables<(typeof EC2_TABLES)[number]>): Networks {
+  const vpcs = stored.table<VpcRecord>('vpcs');
+  const subnetTable = stored.table<SubnetRecord>('subnets');
+  const groups = stored.table<GroupRecord>('groups');
+  const topology = createTopology({
+    tables: stored.table('route-tables'),
+    internetGateways: stored.table('internet-gateways'),
+    natGateways: stored.table('nat-gateways'),
+    peerings: stored.table('peerings'),
+    endpoints: stored.table('endpoints'),
+  });
   const providers: (() => readonly InterfaceFacts[])[] = [];
   const listeners: ((id: string) => void)[] = [];
   const dependencies: ((id: string) => string | undefined)[] = [];
@@ -140,7 +153,11 @@ export function createNetworks(
         permissions: [itself],
         tags: [],
       };
-      await Promise.all([vpcs.put(id, vpc), groups.put(groupId, group)]);
+      await together(
+        vpcs.putting(id, vpc),
+        groups.putting(groupId, group),
+        ...(isDefault ? defaultSubnets(vpc) : []),
+      );
       return vpc;
     },
     async putGroup(group) {
@@ -183,26 +200,21 @@ export function createNetworks(
       (vpc) => vpc.isDefault && vpc.accountId === where.accountId && vpc.region === where.region,
     );
     const vpc = known ?? (await networks.createVpc(where, freeDefaultBlock(), [], true));
-    const second = vpc.cidr.split('.')[1] ?? '';
-    const missing = [...subnetTable.values()].filter(({ vpcId }) => vpcId === vpc.id).length === 0;
-    for (const [index, zone] of missing ? (['a', 'b'] as const).entries() : []) {
-      const id = newId('subnet');
-      const { accountId, region } = where;
-      const cidr = `10.${second}.${index * 16}.0/20`;
-      await subnetTable.put(id, {
-        id,
-        accountId,
-        region,
-        vpcId: vpc.id,
-        cidr,
-        availabilityZone: `${region}${zone}`,
-        tags: [],
-      });
-    }
+    if (![...subnetTable.values()].some(({ vpcId }) => vpcId === vpc.id))
+      await together(...defaultSubnets(vpc));
     const subnets = [...subnetTable.values()].filter(({ vpcId }) => vpcId === vpc.id);
     const group = [...groups.values()].find(({ vpcId, name }) => vpcId === vpc.id && name === 'default');
     if (!group) throw new Error(`The default VPC ${vpc.id} has lost its default security group.`);
     return { vpc, subnets, securityGroupId: group.id };
+  }
+
+  function defaultSubnets({ id: vpcId, accountId, region, cidr }: VpcRecord): Change[] {
+    const second = cidr.split('.')[1] ?? '';
+    return (['a', 'b'] as const).map((zone, index) => {
+      const id = newId('subnet');
+      const place = { id, accountId, region, vpcId, availabilityZone: `${region}${zone}` };
+      return subnetTable.putting(id, { ...place, cidr: `10.${second}.${index * 16}.0/20`, tags: [] });
+    });
   }
 
   function freeDefaultBlock(): string {

@@ -1,4 +1,6 @@
 import type * as EC2 from '@aws-sdk/client-ec2';
+import { together } from '../journal/table.ts';
+import type { Change } from '../platform.ts';
 import { awsError, refuseMembers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { parseBlock } from './blocks.ts';
@@ -36,13 +38,12 @@ export function routeHandlers(context: Ec2Context): Handlers<typeof EC2> {
     }
     return undefined;
   };
-  const free = async (subnetId: string, call: Call): Promise<void> => {
-    for (const table of context.mine(topology.tables.values(), call)) {
+  const freeing = (subnetId: string, call: Call): Change[] =>
+    context.mine(topology.tables.values(), call).flatMap((table) => {
       const associations = table.associations.filter((each) => each.subnetId !== subnetId);
-      if (associations.length < table.associations.length)
-        await topology.tables.put(table.id, { ...table, associations });
-    }
-  };
+      if (associations.length === table.associations.length) return [];
+      return [topology.tables.putting(table.id, { ...table, associations })];
+    });
 
   return {
     async CreateRouteTable(input, call) {
@@ -159,7 +160,7 @@ export function routeHandlers(context: Ec2Context): Handlers<typeof EC2> {
       const found = associationOf(AssociationId, call);
       context.permit(call, 'route-table', found?.table.id ?? '*');
       if (!found) throw missing('InvalidAssociationID.NotFound', 'association ID', AssociationId);
-      await free(found.association.subnetId, call);
+      await together(...freeing(found.association.subnetId, call));
       networks.announce();
       return {};
     },
@@ -169,10 +170,14 @@ export function routeHandlers(context: Ec2Context): Handlers<typeof EC2> {
       const table = context.routeTableOf(RouteTableId, call);
       if (!found || found.table.vpcId !== table.vpcId)
         throw missing('InvalidAssociationID.NotFound', 'association ID', AssociationId);
-      await free(found.association.subnetId, call);
-      const association = { id: newId('rtbassoc'), subnetId: found.association.subnetId };
-      const fresh = context.routeTableOf(RouteTableId, call);
-      await put({ ...fresh, associations: [...fresh.associations, association] });
+      const { subnetId } = found.association;
+      const association = { id: newId('rtbassoc'), subnetId };
+      const kept = table.associations.filter((each) => each.subnetId !== subnetId);
+      await together(
+        ...freeing(subnetId, call),
+        topology.tables.putting(table.id, { ...table, associations: [...kept, association] }),
+      );
+      networks.announce();
       return { NewAssociationId: association.id, AssociationState: { State: 'associated' } };
     },
   };

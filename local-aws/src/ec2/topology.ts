@@ -75,7 +75,7 @@ export interface Topology {
   joined(a: VpcRecord, b: VpcRecord): boolean;
 }
 
-export type TopologyTables = Pick<
+type TopologyTables = Pick<
   Topology,
   'tables' | 'internetGateways' | 'natGateways' | 'peerings' | 'endpoints'
 >;

@@ -1,4 +1,5 @@
 import type * as EC2 from '@aws-sdk/client-ec2';
+import { together } from '../journal/table.ts';
 import { awsError, notImplemented, refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { contains, overlap, parseBlock } from './blocks.ts';
@@ -71,11 +72,11 @@ export function vpcHandlers(context: Ec2Context): Handlers<typeof EC2> {
           ({ status, requester, accepter }) => status === 'active' && (isHere(requester) || isHere(accepter)),
         );
       if (rest) throw dependency(`The vpc '${vpc.id}' has dependencies and cannot be deleted.`);
-      await Promise.all([
-        networks.vpcs.remove(vpc.id),
-        topology.tables.remove(vpc.mainRouteTableId),
-        ...groups.map(({ id }) => networks.groups.remove(id)),
-      ]);
+      await together(
+        networks.vpcs.removing(vpc.id),
+        topology.tables.removing(vpc.mainRouteTableId),
+        ...groups.map(({ id }) => networks.groups.removing(id)),
+      );
       return {};
     },
     async DescribeVpcAttribute({ VpcId, Attribute }, call) {
@@ -136,12 +137,12 @@ export function vpcHandlers(context: Ec2Context): Handlers<typeof EC2> {
           ({ subnetId, deletedAt }) => subnetId === subnet.id && deletedAt === undefined,
         ) || [...topology.endpoints.values()].some(({ subnetIds }) => subnetIds.includes(subnet.id));
       if (used) throw dependency(`The subnet '${subnet.id}' has dependencies and cannot be deleted.`);
-      for (const table of [...topology.tables.values()]) {
+      const without = [...topology.tables.values()].flatMap((table) => {
         const associations = table.associations.filter(({ subnetId }) => subnetId !== subnet.id);
-        if (associations.length < table.associations.length)
-          await topology.tables.put(table.id, { ...table, associations });
-      }
-      await networks.subnetTable.remove(subnet.id);
+        if (associations.length === table.associations.length) return [];
+        return [topology.tables.putting(table.id, { ...table, associations })];
+      });
+      await together(...without, networks.subnetTable.removing(subnet.id));
       return {};
     },
   };

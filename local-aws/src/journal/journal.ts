@@ -18,9 +18,9 @@ import { decodeLine, encodeLine } from './line.ts';
 
 /** A journal that cannot be trusted: a damaged line that is not the last one. Nothing is guessed. */
 export class JournalDamaged extends Error {
-  constructor(path: string, line: number) {
+  constructor(path: string, line: number, offset: number) {
     super(
-      `State file ${path} is damaged at line ${line}: its checksum does not match. ` +
+      `State file ${path} is damaged at line ${line}, byte ${offset}: its checksum does not match. ` +
         'Restore the file from a copy, or start again with `reset`.',
     );
     this.name = 'JournalDamaged';
@@ -52,6 +52,11 @@ export function openJournal<E>(path: string, options: JournalOptions = {}): Jour
   return new FileJournal<E>(path, entries as E[], size, options);
 }
 
+/** All entries, oldest first; a torn tail is cut off. @throws JournalDamaged */
+export function readEntries(path: string): unknown[] {
+  return readAndRepair(path).entries;
+}
+
 /** Reads all entries, cutting a torn tail off the file itself. */
 function readAndRepair(path: string): { entries: unknown[]; size: number } {
   if (!existsSync(path)) {
@@ -69,7 +74,7 @@ function readAndRepair(path: string): { entries: unknown[]; size: number } {
     const line = end === -1 ? undefined : decodeLine(content.toString('utf8', start, end));
     if (line === undefined) {
       const isLast = end === -1 || end === content.length - 1;
-      if (!isLast) throw new JournalDamaged(path, lineNumber);
+      if (!isLast) throw new JournalDamaged(path, lineNumber, start);
       cut(path, start);
       break;
     }
@@ -89,7 +94,7 @@ function cut(path: string, length: number): void {
   }
 }
 
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

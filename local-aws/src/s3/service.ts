@@ -37,11 +37,12 @@ export interface S3Service extends Service {
 
 /** S3: versions, Object Lock, conditional writes, checksums, multipart, lifecycle, replication. */
 export async function s3Service(platform: Platform, authorizer: Authorizer): Promise<S3Service> {
+  const stored = platform.tables('s3', ['buckets', 'versions', 'uploads', 'parts']);
   const tables = {
-    buckets: platform.table<BucketRecord>('s3/buckets'),
-    versions: platform.table<Version>('s3/versions'),
-    uploads: platform.table<UploadRecord>('s3/uploads'),
-    parts: platform.table<PartRecord>('s3/parts'),
+    buckets: stored.table<BucketRecord>('buckets'),
+    versions: stored.table<Version>('versions'),
+    uploads: stored.table<UploadRecord>('uploads'),
+    parts: stored.table<PartRecord>('parts'),
   };
   const store = new S3Store(
     tables,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, Table } from '../platform.ts';
+import { together } from '../journal/table.ts';
+import type { Change, Clock, Table } from '../platform.ts';
 import type { BlobStore } from './blobs.ts';
 import type {
   BucketRecord,
@@ -94,9 +95,14 @@ export class S3Store {
   /**
    * Makes a new current version. In memory at once, on disk when it resolves.
    * @param check last words before the commit, with nothing in between; when it throws, the blob is removed.
+   * @param upload what it is made of; it is over with that, as one.
    * @throws NoSuchBucket when the bucket went while the body came.
    */
-  async commit(version: NewVersion, check: (current: Version | undefined) => void): Promise<ObjectVersion> {
+  async commit(
+    version: NewVersion,
+    check: (current: Version | undefined) => void,
+    upload?: UploadRecord,
+  ): Promise<ObjectVersion> {
     const bucket = this.buckets.get(version.bucket);
     try {
       if (!bucket) throw noSuchBucket(version.bucket);
@@ -105,13 +111,14 @@ export class S3Store {
       await this.blobs.remove(version.blob);
       throw err;
     }
-    return this.add<ObjectVersion>(bucket, { ...version, ...this.stamp(bucket), marker: false });
+    const also = upload ? [this.uploads.removing(upload.uploadId)] : [];
+    return this.add<ObjectVersion>(bucket, { ...version, ...this.stamp(bucket), marker: false }, { also });
   }
 
   /** @param expiredAt set when lifecycle does it, at that time (simulated clock); such markers are not replicated. */
   async addMarker(bucket: BucketRecord, key: string, expiredAt?: Date): Promise<DeleteMarker> {
     const marker: DeleteMarker = { bucket: bucket.name, key, ...this.stamp(bucket, expiredAt), marker: true };
-    return this.add(bucket, marker, expiredAt === undefined);
+    return this.add(bucket, marker, { replicable: expiredAt === undefined });
   }
 
   async changeBucket({ name }: BucketRecord, fields: Partial<BucketRecord>): Promise<void> {
@@ -201,19 +208,23 @@ export class S3Store {
     return found;
   }
 
-  private async add<V extends Version>(bucket: BucketRecord, version: V, replicable = true): Promise<V> {
+  private async add<V extends Version>(
+    bucket: BucketRecord,
+    version: V,
+    { replicable = true, also = [] }: { replicable?: boolean; also?: readonly Change[] } = {},
+  ): Promise<V> {
     const due = replicable && this.replication?.isDue(bucket, version) === true;
     const complete: V = due ? { ...version, replication: 'PENDING' } : version;
     const replaced = this.nullVersionToReplace(bucket, complete);
-    await this.put(complete);
+    await this.put(complete, also);
     if (replaced) await this.erase(replaced);
     if (due) this.replication?.enqueue(complete);
     return complete;
   }
 
-  private put(version: Version): Promise<void> {
+  private put(version: Version, also: readonly Change[] = []): Promise<void> {
     this.index(version.bucket).add(version);
-    return this.kept(version, this.versions.put(idOf(version), version));
+    return this.kept(version, together(this.versions.putting(idOf(version), version), ...also));
   }
 
   /** A change that could not be written (a full disk) has not happened. */

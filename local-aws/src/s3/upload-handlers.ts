@@ -53,6 +53,7 @@ export function uploadHandlers(parts: S3Parts, access: S3Access) {
         if (!store.uploads.has(upload.uploadId)) throw noSuchUpload(upload.uploadId);
         checkWrite(input, current, key);
       },
+      upload,
     );
     await store.removeUpload(upload);
     return version;

@@ -50,10 +50,11 @@ export interface SnsStore {
   of(topic: TopicRecord): SubscriptionRecord[];
 }
 
-export function openSnsStore({ table }: Platform): SnsStore {
-  const subscriptions = table<SubscriptionRecord>('sns/subscriptions');
+export function openSnsStore({ table, tables }: Platform): SnsStore {
+  const stored = tables('sns', ['topics', 'subscriptions']);
+  const subscriptions = stored.table<SubscriptionRecord>('subscriptions');
   return {
-    topics: table('sns/topics'),
+    topics: stored.table('topics'),
     subscriptions,
     deliveries: table('sns/deliveries'),
     of: ({ arn }) => [...subscriptions.values()].filter(({ topicArn }) => topicArn === arn),

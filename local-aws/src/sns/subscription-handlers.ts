@@ -1,5 +1,6 @@
 import type * as SNS from '@aws-sdk/client-sns';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { together } from '../journal/table.ts';
 import { accessDenied, notImplemented } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { deliver, paged, topicFor, without, type SnsContext } from './context.ts';
@@ -136,10 +137,12 @@ export async function confirm(
 }
 
 export async function unsubscribe({ store }: SnsContext, subscription: SubscriptionRecord): Promise<void> {
-  await store.subscriptions.remove(subscription.arn);
   const topic = store.topics.get(subscription.topicArn);
-  if (topic)
-    await store.topics.put(topic.arn, { ...topic, deletedSubscriptions: topic.deletedSubscriptions + 1 });
+  const counted = topic && { ...topic, deletedSubscriptions: topic.deletedSubscriptions + 1 };
+  await together(
+    store.subscriptions.removing(subscription.arn),
+    ...(counted ? [store.topics.putting(counted.arn, counted)] : []),
+  );
 }
 
 async function askForConfirmation(

@@ -1,5 +1,6 @@
 import type * as SNS from '@aws-sdk/client-sns';
 import { parsePolicy, PolicyRefused } from '../auth/policy-document.ts';
+import { together } from '../journal/table.ts';
 import { notImplemented, refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { paged, policyOf, topicFor, without, type SnsContext } from './context.ts';
@@ -60,8 +61,10 @@ export function topicHandlers(context: SnsContext): Handlers<typeof SNS> {
         return {};
       }
       const topic = topicFor(context, call, 'sns:DeleteTopic', TopicArn);
-      await Promise.all(store.of(topic).map(({ arn }) => store.subscriptions.remove(arn)));
-      await store.topics.remove(topic.arn);
+      await together(
+        ...store.of(topic).map(({ arn }) => store.subscriptions.removing(arn)),
+        store.topics.removing(topic.arn),
+      );
       return {};
     },
     async ListTopics({ NextToken }, call) {

@@ -4,18 +4,8 @@ import { Seeded } from '../../../src/pg/seeded.ts';
 import { eventually } from '../eventually.ts';
 import { Promises } from './promises.ts';
 import { addRule, endServer, type KillableServer, startKillable } from './server.ts';
-import {
-  ACCOUNT,
-  BUCKET,
-  type Clients,
-  clientsOf,
-  DATABASE,
-  REGION,
-  ROLE,
-  THINGS,
-  type Thing,
-  VAULT,
-} from './things.ts';
+import { change, isAnswer } from './writers.ts';
+import { ACCOUNT, BUCKET, type Clients, clientsOf, DATABASE, REGION, ROLE, THINGS, VAULT } from './things.ts';
 
 export interface KillOptions {
   /** An empty folder that PostgreSQL's user can pass through. */
@@ -35,7 +25,6 @@ export interface KillReport {
 }
 
 const WRITERS_PER_THING = 2;
-const NAMES_PER_WRITER = 2;
 
 /**
  * Kills the server again and again while clients of all services write, half of the time at a moment chosen by lot, half of the time
@@ -130,32 +119,6 @@ async function writeUntilGone(
   await Promise.all([server.gone, ...writers, ...jobs]);
 }
 
-/** Writes until the server is gone. */
-async function change(
-  clients: Clients,
-  promises: Promises,
-  thing: Thing,
-  writer: number,
-  lot: Seeded,
-): Promise<void> {
-  for (;;) {
-    const told = promises.of(thing, `w${writer}-${lot.below(NAMES_PER_WRITER)}`);
-    const remove = thing.remove !== undefined && told.settled !== undefined && lot.below(5) === 0;
-    const value = remove ? undefined : String(1 + lot.below(1_000_000));
-    told.asked = { value };
-    try {
-      if (value === undefined) await thing.remove?.(clients, told.name);
-      else await thing.write(clients, told.name, value, told.settled);
-    } catch (err) {
-      if (isAnswer(err)) throw new Error(`${thing.kind} ${told.name} was refused`, { cause: err });
-      return;
-    }
-    told.settled = value;
-    told.asked = undefined;
-    promises.answered += 1;
-  }
-}
-
 async function takeSnapshots({ rds }: Clients, promises: Promises, round: number): Promise<void> {
   for (let n = 0; ; n += 1) {
     const id = `round-${round}-${n}`;
@@ -237,9 +200,4 @@ async function settleJobs({ backup, rds }: Clients): Promise<string[]> {
       : [];
   }).catch((err: unknown) => [String(err)]);
   return open;
-}
-
-/** Whether a server answered; a connection that broke is no answer. */
-function isAnswer(err: unknown): boolean {
-  return (err as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined;
 }
