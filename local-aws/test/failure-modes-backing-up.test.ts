@@ -20,6 +20,7 @@ let rds: RDS;
 let key: string;
 let role: string;
 const orders = { DBInstanceIdentifier: 'orders' };
+const Tags = [{ Key: 'protect', Value: 'yes' }];
 const ORDERS = `arn:aws:rds:${HOME}:${PRODUCTION}:db:orders`;
 const LEDGER = `arn:aws:rds:${HOME}:${PRODUCTION}:cluster:ledger`;
 beforeAll(async () => {
@@ -29,7 +30,7 @@ beforeAll(async () => {
   key = await customerKey(lab.home);
   role = await backupRole(lab.home);
   await lab.home.backup.createBackupVault({ BackupVaultName: 'local', EncryptionKeyArn: key });
-  await createInstance(lab.home, { id: 'orders', kmsKeyId: key });
+  await createInstance(lab.home, { id: 'orders', kmsKeyId: key, options: { Tags } });
 });
 afterEach(() => lab.clear());
 afterAll(() => lab.end());
@@ -139,8 +140,8 @@ row(4, 'a database is stopped, full, or has lost its key', async () => {
 
 row(5, 'the answer to a create is lost, and the retry finds its own work', async () => {
   await lab.fault({ kind: 'drop-after', service: 'rds', operation: 'CreateDBSnapshot' });
-  const Tags = [{ Key: 'slot', Value: 'tonight' }];
-  const lost = lab.patient().rds.createDBSnapshot({ ...orders, DBSnapshotIdentifier: 'lost', Tags });
+  const slot = { Tags: [{ Key: 'slot', Value: 'tonight' }] };
+  const lost = lab.patient().rds.createDBSnapshot({ ...orders, DBSnapshotIdentifier: 'lost', ...slot });
   await expect(lost).rejects.toMatchObject({
     ...refusal(
       'DBSnapshotAlreadyExistsFault',
@@ -148,7 +149,7 @@ row(5, 'the answer to a create is lost, and the retry finds its own work', async
     ),
     $metadata: { attempts: 2 },
   });
-  expect(await settled('lost')).toMatchObject({ ...orders, Status: 'available', TagList: Tags });
+  expect(await settled('lost')).toMatchObject({ ...orders, Status: 'available', TagList: slot.Tags });
 });
 
 row(6, 'there is no room for another manual snapshot, until one is deleted', async () => {
@@ -286,7 +287,7 @@ row(13, 'a snapshot says it was made now, and the moment that it holds is long p
   expect(age).toBeGreaterThan(2 * 86_400_000);
 });
 
-row(11, 'a database is replaced by another of the same name', async () => {
+row(11, 'a database is replaced by another of the same name, which is not tagged', async () => {
   const before = await instance();
   await rds.deleteDBInstance({ ...orders, SkipFinalSnapshot: true });
   await whenGone(rds, 'orders');
@@ -294,4 +295,7 @@ row(11, 'a database is replaced by another of the same name', async () => {
   const after = await whenAvailable(rds, 'orders');
   expect(after.DBInstanceArn).toBe(before?.DBInstanceArn);
   expect(after.DbiResourceId).not.toBe(before?.DbiResourceId);
+  expect([before?.TagList, after.TagList]).toEqual([Tags, []]);
+  const { DBSnapshots = [] } = await rds.describeDBSnapshots({ DbiResourceId: before?.DbiResourceId });
+  expect(DBSnapshots.length).toBeGreaterThan(0); // the history of the one that is gone goes by its id
 });

@@ -1,5 +1,7 @@
 import type { DBInstance, RDS } from '@aws-sdk/client-rds';
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { backUp, restorePoint } from './support/backup-flow.ts';
 import {
   addMember,
@@ -27,6 +29,11 @@ let lab: Trouble;
 let rds: RDS;
 let key: string;
 let orders: DBInstance;
+/** A version that is still offered, and is not the newest. */
+let older: string;
+let newest: string;
+/** Something that no restored database should talk to. */
+const outside = createServer((socket) => socket.destroy());
 const drill = { DBInstanceIdentifier: 'drill' };
 beforeAll(async () => {
   // AWS goes on to say `available` long enough for that to be seen.
@@ -34,23 +41,34 @@ beforeAll(async () => {
   lab = await Trouble.start({ pace: { scale: 1 / 15_000, overrides } });
   ({ rds } = lab.home);
   key = await customerKey(lab.home);
-  orders = await createInstance(lab.home, { id: 'orders', kmsKeyId: key });
+  const { DBEngineVersions } = await rds.describeDBEngineVersions({ Engine: 'postgres' });
+  newest = DBEngineVersions?.[0]?.EngineVersion ?? '';
+  older = `${newest.split('.')[0] ?? ''}.0`;
+  await lab.cloud.admin('POST', '/engine-versions', { version: older, status: 'available' });
+  const options = { EngineVersion: older };
+  orders = await createInstance(lab.home, { id: 'orders', kmsKeyId: key, options });
   await query(
     lab.cloud,
     orders,
     `CREATE TABLE heartbeat AS SELECT 1 AS beat; CREATE TABLE item AS SELECT generate_series(1, 100) AS id;
-     CREATE UNLOGGED TABLE scratch AS SELECT 1 AS one`,
+     CREATE UNLOGGED TABLE scratch AS SELECT 1 AS one;
+     CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1' PUBLICATION prices WITH (connect = false);
+     ALTER SUBSCRIPTION feed ENABLE`,
   );
   await rds.createDBSnapshot({ DBInstanceIdentifier: 'orders', DBSnapshotIdentifier: 'base' });
   await eventually('the snapshot is there', async () => {
     const { DBSnapshots } = await rds.describeDBSnapshots({ DBSnapshotIdentifier: 'base' });
     return DBSnapshots?.[0]?.Status === 'available' ? true : undefined;
   });
+  await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
   await restore('drill', { Tags: [{ Key: 'drill-id', Value: '7' }] });
   await whenAvailable(rds, 'drill');
 });
 afterEach(() => lab.clear());
-afterAll(() => lab.end());
+afterAll(async () => {
+  await lab.end();
+  await new Promise((resolve) => outside.close(resolve));
+});
 
 const restore = (id: string, more: object = {}, from = rds) =>
   from.restoreDBInstanceFromDBSnapshot({ DBInstanceIdentifier: id, DBSnapshotIdentifier: 'base', ...more });
@@ -183,6 +201,144 @@ row(49, 'a modification has been accepted, and the status is still available', a
   expect(after.PendingModifiedValues?.MasterUserPassword).toBeUndefined();
   expect(await login(MasterUserPassword)).toEqual([{ one: 1 }]);
   await expect(login(PASSWORD)).rejects.toMatchObject({ code: '28P01' });
+});
+
+row(
+  44,
+  'a version is retired: what was backed up under it must be upgraded before it is restored',
+  async () => {
+    const versions = async () => {
+      const { DBEngineVersions = [] } = await rds.describeDBEngineVersions({ Engine: 'postgres' });
+      return DBEngineVersions.map(({ EngineVersion }) => EngineVersion);
+    };
+    const orderable = async () => {
+      const asked = { Engine: 'postgres', EngineVersion: older };
+      return (await rds.describeOrderableDBInstanceOptions(asked)).OrderableDBInstanceOptions?.length;
+    };
+    expect([await versions(), await orderable()]).toEqual([[older, newest], 5]);
+    const { status } = await lab.cloud.admin('POST', '/engine-versions', {
+      version: older,
+      status: 'retired',
+    });
+    expect([status, await versions(), await orderable()]).toEqual([200, [newest], 0]);
+    const from = (DBSnapshotIdentifier: string) => restore('upgraded', { DBSnapshotIdentifier });
+    const refused = refusal(
+      'InvalidParameterCombination',
+      new RegExp(`Cannot find version ${older} for postgres`),
+    );
+    await expect(from('base')).rejects.toMatchObject(refused);
+    const copy = { DBSnapshotIdentifier: 'aging' };
+    const when = (...states: string[]) =>
+      eventually(`the copy is ${states.join(' or ')}`, async () => {
+        const { DBSnapshots: [one] = [] } = await rds.describeDBSnapshots(copy);
+        return states.includes(one?.Status ?? '') ? one : undefined;
+      });
+    await rds.copyDBSnapshot({ SourceDBSnapshotIdentifier: 'base', TargetDBSnapshotIdentifier: 'aging' });
+    await when('available');
+    await expect(rds.modifyDBSnapshot({ ...copy, EngineVersion: '99.1' })).rejects.toMatchObject(
+      refusal('InvalidParameterCombination', /Cannot upgrade postgres/),
+    );
+    const { DBSnapshot } = await rds.modifyDBSnapshot({ ...copy, EngineVersion: newest });
+    expect(DBSnapshot).toMatchObject({ Status: 'upgrading', EngineVersion: older });
+    expect(await when('available')).toMatchObject({ EngineVersion: newest });
+    const { DBInstance: upgraded } = await from('aging');
+    expect(upgraded).toMatchObject({ EngineVersion: newest });
+    await remove('upgraded');
+    await lab.cloud.admin('POST', '/engine-versions', { version: older, status: 'available' });
+  },
+);
+
+row(47, 'a restored database is available, and its first queries crawl', async () => {
+  await lab.fault({ kind: 'stall-job', service: 'rds', job: 'load-blocks', resource: 'cold' });
+  await restore('cold');
+  await whenAvailable(rds, 'cold');
+  const cold = await eventually('its blocks are missing', async () => {
+    const one = await describe('cold');
+    return one.StorageOperationPercentProgress === 0 ? one : undefined;
+  });
+  expect(cold).toMatchObject({ DBInstanceStatus: 'available', StorageOperationStatus: 'Initializing' });
+  const first = async () => {
+    const begun = performance.now();
+    expect(await query(lab.cloud, cold, 'SELECT count(*)::int AS rows FROM item')).toEqual([{ rows: 100 }]);
+    return performance.now() - begun;
+  };
+  await eventually('the first query takes a second and more', async () =>
+    (await first()) > 1000 ? true : undefined,
+  );
+  await lab.clear();
+  await eventually('all blocks are there', async () =>
+    (await describe('cold')).StorageOperationStatus === undefined ? true : undefined,
+  );
+  expect(await query(lab.cloud, cold, 'SHOW post_auth_delay')).toEqual([{ post_auth_delay: '0' }]);
+  await remove('cold');
+});
+
+row(50, 'a restored database shows a certificate of another authority than its source', async () => {
+  const CertificateIdentifier = 'rds-ca-ecc384-g1';
+  await rds.modifyCertificates({ CertificateIdentifier });
+  const { Certificates, DefaultCertificateForNewLaunches } = await rds.describeCertificates({});
+  expect(DefaultCertificateForNewLaunches).toBe(CertificateIdentifier);
+  expect(Certificates?.map((one) => one.CertificateIdentifier)).toEqual([
+    ...[CertificateIdentifier, 'rds-ca-rsa2048-g1', 'rds-ca-rsa4096-g1'],
+  ]);
+  await restore('renewed');
+  const renewed = await whenAvailable(rds, 'renewed');
+  expect([orders.CACertificateIdentifier, renewed.CACertificateIdentifier]).toEqual([
+    ...['rds-ca-rsa2048-g1', CertificateIdentifier],
+  ]);
+  const bundle = await readFile(lab.cloud.aws.caBundle, 'utf8');
+  const single = bundle.match(/-----BEGIN[^]*?-----END CERTIFICATE-----/g) ?? [];
+  const accepted = async (instance: DBInstance, ca: string) =>
+    query(lab.cloud, instance, 'SELECT 1 AS one', { ca }).then(
+      () => true,
+      (err: unknown) =>
+        (err as Error).message.includes('certificate') ? false : Promise.reject(err as Error),
+    );
+  const trusting = async (instance: DBInstance) => Promise.all(single.map((ca) => accepted(instance, ca)));
+  const [before, after] = [await trusting(orders), await trusting(renewed)];
+  expect(before.filter(Boolean)).toHaveLength(1);
+  expect(after.filter(Boolean)).toHaveLength(1);
+  expect(after).not.toEqual(before); // who trusts only the old authority is shut out
+  expect(await accepted(renewed, bundle)).toBe(true);
+
+  const rotated = { DBInstanceIdentifier: 'renewed', CACertificateIdentifier: 'rds-ca-rsa2048-g1' };
+  const { DBInstance: asked } = await rds.modifyDBInstance({ ...rotated, ApplyImmediately: true });
+  expect(asked?.PendingModifiedValues?.CACertificateIdentifier).toBe('rds-ca-rsa2048-g1');
+  await eventually('it is rotated', async () => {
+    const { CACertificateIdentifier, DBInstanceStatus } = await describe('renewed');
+    const over = CACertificateIdentifier === 'rds-ca-rsa2048-g1' && DBInstanceStatus === 'available';
+    return over ? true : undefined;
+  });
+  expect(await trusting(renewed)).toEqual(before);
+  await rds.modifyCertificates({ RemoveCustomerOverride: true });
+  await remove('renewed');
+});
+
+row(51, 'a restored database goes on with what its source did, and reaches out', async () => {
+  const called = new Promise<void>((resolve) => outside.once('connection', () => resolve()));
+  const { port } = outside.address() as AddressInfo;
+  await query(lab.cloud, orders, `ALTER SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=${port}'`);
+  await rds.createDBSnapshot({ DBInstanceIdentifier: 'orders', DBSnapshotIdentifier: 'talkative' });
+  await eventually('the snapshot is there', async () => {
+    const { DBSnapshots } = await rds.describeDBSnapshots({ DBSnapshotIdentifier: 'talkative' });
+    return DBSnapshots?.[0]?.Status === 'available' ? true : undefined;
+  });
+  const { DBEngineVersions } = await rds.describeDBEngineVersions({ Engine: 'postgres' });
+  await rds.createDBParameterGroup({
+    ...{ DBParameterGroupName: 'workers', Description: 'as in production' },
+    DBParameterGroupFamily: DBEngineVersions?.[0]?.DBParameterGroupFamily,
+  });
+  const workers = { ParameterName: 'max_logical_replication_workers', ParameterValue: '4' };
+  await rds.modifyDBParameterGroup({
+    DBParameterGroupName: 'workers',
+    Parameters: [{ ...workers, ApplyMethod: 'pending-reboot' }],
+  });
+  await restore('talker', { DBSnapshotIdentifier: 'talkative', DBParameterGroupName: 'workers' });
+  await called;
+  const talker = await whenAvailable(rds, 'talker');
+  const inventory = 'SELECT subname, subenabled FROM pg_subscription';
+  expect(await query(lab.cloud, talker, inventory)).toEqual([{ subname: 'feed', subenabled: true }]);
+  await remove('talker');
 });
 
 row(45, 'a parameter group is missing, of another family, or holds what the engine refuses', async () => {

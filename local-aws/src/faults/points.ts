@@ -30,7 +30,7 @@ export type Writer = (typeof WRITERS)[number];
 export const JOBS = {
   rds: [
     ...['create-instance', 'restore-instance', 'modify-instance', 'reboot-instance', 'start-instance'],
-    ...['run-instance'], // an instance that is available; only rules that name it mean it
+    ...['run-instance', 'load-blocks'], // of an instance that is available; only rules that name them mean them
     ...[
       'stop-instance',
       'delete-instance',
@@ -39,6 +39,7 @@ export const JOBS = {
       'snapshot',
       'copy-snapshot',
       'delete-snapshot',
+      'upgrade-snapshot',
     ],
     ...['create-cluster', 'restore-cluster', 'modify-cluster', 'stop-cluster', 'start-cluster'],
     ...['failover-cluster', 'delete-cluster', 'cluster-snapshot', 'copy-cluster-snapshot'],

@@ -92,6 +92,9 @@ export function fires(rule: LiveRule, occasion: Occasion): boolean {
   return true;
 }
 
+/** Jobs that go on while an instance is available. */
+const ONLY_BY_NAME: ReadonlySet<string> = new Set(['run-instance', 'load-blocks']);
+
 function matches(rule: LiveRule, occasion: Occasion): boolean {
   const fits = (wanted: string | undefined, actual: string | undefined): boolean =>
     wanted === undefined || wanted === actual;
@@ -99,7 +102,7 @@ function matches(rule: LiveRule, occasion: Occasion): boolean {
     fits(rule.service, occasion.service) &&
     fits(rule.operation, occasion.operation) &&
     (rule.job === undefined
-      ? occasion.job !== 'run-instance'
+      ? !(occasion.job !== undefined && ONLY_BY_NAME.has(occasion.job))
       : occasion.job !== undefined && pattern(rule.job)(occasion.job)) &&
     fits(rule.account, occasion.accountId) &&
     fits(rule.region, occasion.region) &&

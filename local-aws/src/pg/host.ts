@@ -5,14 +5,22 @@ import { type Binaries, findBinaries } from './binaries.ts';
 import { type Authority, type Certificate, openAuthority } from './certificates.ts';
 import { ADMIN_ROLE } from './hba.ts';
 
+export const AUTHORITIES = ['rds-ca-rsa2048-g1', 'rds-ca-rsa4096-g1', 'rds-ca-ecc384-g1'] as const;
+export type AuthorityName = (typeof AUTHORITIES)[number];
+export const DEFAULT_AUTHORITY = 'rds-ca-rsa2048-g1';
+
 /** What all servers of one state folder share. */
 export interface PostgresHost {
   readonly stateDir: string;
   readonly binaries: Binaries;
   /** Set when we are root: whom the servers run as, and who owns their files. */
   readonly account: Account | undefined;
-  /** Issued every server's certificate; its PEM is what clients trust, like RDS's global bundle. */
+  /** Issues a server's certificate unless another of `authorities` is asked for. */
   readonly authority: Authority;
+  /** By RDS's names. */
+  readonly authorities: Readonly<Record<AuthorityName, Authority>>;
+  /** PEM of all of them: what clients trust, like RDS's global bundle. */
+  readonly trusted: string;
   /** Issues certificates for the service's own role only; no client of a database ever sees it. */
   readonly adminAuthority: Authority;
   readonly admin: Certificate;
@@ -34,14 +42,28 @@ export async function openPostgresHost(options: {
   await mkdir(stateDir, { recursive: true });
   const account = serverAccount();
   requireOpenFolder(stateDir, account);
-  const [binaries, authority, adminAuthority, setpriv] = await Promise.all([
+  const [binaries, authorities, adminAuthority, setpriv] = await Promise.all([
     findBinaries({ stateDir, binDir, embedded, account }),
-    openAuthority(join(stateDir, 'authority', 'databases.pem'), 'Local AWS database authority'),
+    openAuthorities(stateDir),
     openAuthority(join(stateDir, 'authority', 'service.pem'), 'Local AWS service authority'),
     findSetpriv(),
   ]);
   const admin = await adminAuthority.issueClient(ADMIN_ROLE);
-  return { stateDir, binaries, account, authority, adminAuthority, admin, setpriv };
+  const authority = authorities[DEFAULT_AUTHORITY];
+  const trusted = AUTHORITIES.map((name) => authorities[name].pem).join('');
+  return { stateDir, binaries, account, authority, authorities, trusted, adminAuthority, admin, setpriv };
+}
+
+/** All sign with the same algorithm here, whatever their names say. */
+async function openAuthorities(stateDir: string): Promise<Readonly<Record<AuthorityName, Authority>>> {
+  const open = (file: string, name: string) =>
+    openAuthority(join(stateDir, 'authority', file), `Local AWS database authority${name}`);
+  const [rsa2048, rsa4096, ecc384] = await Promise.all([
+    open('databases.pem', ''),
+    open('databases-rsa4096.pem', ' rds-ca-rsa4096-g1'),
+    open('databases-ecc384.pem', ' rds-ca-ecc384-g1'),
+  ]);
+  return { 'rds-ca-rsa2048-g1': rsa2048, 'rds-ca-rsa4096-g1': rsa4096, 'rds-ca-ecc384-g1': ecc384 };
 }
 
 async function findSetpriv(): Promise<string | undefined> {

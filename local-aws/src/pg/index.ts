@@ -1,4 +1,10 @@
-export { type PostgresHost, openPostgresHost } from './host.ts';
+export {
+  AUTHORITIES,
+  type AuthorityName,
+  DEFAULT_AUTHORITY,
+  type PostgresHost,
+  openPostgresHost,
+} from './host.ts';
 export { type NewServer, PostgresServer, type ServerConfig, StartFailure } from './server.ts';
 export { type PostgresParameter, postgresParameters } from './parameters.ts';
 export { type ThrowAwayServer, bootThrowAwayServer } from './throw-away.ts';

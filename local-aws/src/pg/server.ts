@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, type ClientConfig } from 'pg';
 import { hbaFile, ADMIN_ROLE } from './hba.ts';
-import { ownedFolder, type PostgresHost } from './host.ts';
+import { type AuthorityName, DEFAULT_AUTHORITY, ownedFolder, type PostgresHost } from './host.ts';
 import { endOrphan, endProcess, readPostmaster } from './orphans.ts';
 import { freePort } from './ports.ts';
 
@@ -20,6 +20,8 @@ export interface ServerConfig {
   readonly port: number;
   /** DNS names for its certificate, next to the address itself. */
   readonly names: readonly string[];
+  /** Who issues its certificate; left out: the default one. */
+  readonly authority?: AuthorityName;
   /** Blocks whose addresses may connect, with TLS and a password. */
   readonly admits: readonly string[];
   /** `postgresql.conf` settings that override ours. */
@@ -87,8 +89,9 @@ export class PostgresServer {
   /** Gives a cluster that lies in `dir/data` (made, copied or restored) an address, a port, rules and a certificate of its own. */
   static async configure(host: PostgresHost, dir: string, server: NewServer): Promise<PostgresServer> {
     const { listen, alsoListen = [], alsoKnownAs = [], names = [], admits = [], settings = {} } = server;
+    const authority = server.authority ?? DEFAULT_AUTHORITY;
     const port = await freePort(listen, server.port);
-    const config = { listen, alsoListen, alsoKnownAs, port, names, admits, settings };
+    const config = { listen, alsoListen, alsoKnownAs, port, names, authority, admits, settings };
     const made = new PostgresServer(host, dir, config);
     await ownedFolder(host, join(dir, 'conf'));
     await ownedFolder(host, join(dir, 'log'));
@@ -164,6 +167,14 @@ export class PostgresServer {
     this.#child?.kill('SIGHUP');
   }
 
+  /** Gives it a certificate of this authority; new sessions meet it at once. */
+  async certify(authority: AuthorityName): Promise<void> {
+    this.#config = { ...this.#config, authority };
+    await this.#writeCertificate();
+    await this.#writeConfig();
+    this.reload();
+  }
+
   get settings(): ServerConfig['settings'] {
     return this.#config.settings;
   }
@@ -188,7 +199,8 @@ export class PostgresServer {
       user: ADMIN_ROLE,
       database,
       application_name: 'rdsadmin',
-      ssl: { ca: this.#host.authority.pem, cert, key },
+      options: '-c post_auth_delay=0', // which a fault rule may have set for everybody else
+      ssl: { ca: this.#host.trusted, cert, key },
     };
   }
 
@@ -280,9 +292,9 @@ export class PostgresServer {
   }
 
   async #writeCertificate(): Promise<void> {
-    const { authority, adminAuthority } = this.#host;
-    const { listen, alsoListen = [], alsoKnownAs = [], names } = this.#config;
-    const { cert, key } = await authority.issueServer({
+    const { authorities, adminAuthority } = this.#host;
+    const { listen, alsoListen = [], alsoKnownAs = [], names, authority = DEFAULT_AUTHORITY } = this.#config;
+    const { cert, key } = await authorities[authority].issueServer({
       commonName: names[0] ?? listen,
       addresses: [...new Set([listen, ...alsoListen, ...alsoKnownAs])],
       names,

@@ -39,7 +39,7 @@ export async function seedStandby(
     },
   });
   const files: [string, string][] = [
-    [join(conf, 'authority.crt'), host.authority.pem],
+    [join(conf, 'authority.crt'), host.trusted],
     [join(conf, 'replication.crt'), host.admin.cert],
     [join(conf, 'replication.key'), host.admin.key],
     [join(dir, 'data', 'standby.signal'), ''],

@@ -40,7 +40,7 @@ export async function bootThrowAwayServer(
       await server.stop('immediate');
       await removeFolder();
     };
-    return { server, user, password, ca: host.authority.pem, end };
+    return { server, user, password, ca: host.trusted, end };
   } catch (cause) {
     await removeFolder();
     throw cause;

@@ -80,7 +80,7 @@ export type ClusterWork =
 export interface ClusterSnapshotRecord extends Place {
   readonly id: string;
   readonly type: 'manual' | 'automated' | 'awsbackup';
-  readonly status: 'creating' | 'copying' | 'available' | 'failed' | 'deleting';
+  readonly status: 'creating' | 'copying' | 'available' | 'upgrading' | 'failed' | 'deleting';
   readonly percent: number;
   /** Why it failed. */
   readonly failure?: string | undefined;

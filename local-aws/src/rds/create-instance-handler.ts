@@ -2,8 +2,10 @@ import type * as RDS from '@aws-sdk/client-rds';
 import { refuseOthers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { dailyWindow, weeklyWindow } from './backup-schedule.ts';
+import { chosenAuthority } from './certificate-handlers.ts';
 import type { RdsContext } from './context.ts';
-import { describeInstance, majorOf } from './describe.ts';
+import { describeInstance } from './describe.ts';
+import type { EngineVersions } from './engine-versions.ts';
 import { keyForNewData } from './encryption.ts';
 import { invalidCombination, invalidValue, required } from './faults.ts';
 import { passwordFrom, requireUsername, retentionDays } from './instance-handlers.ts';
@@ -41,7 +43,7 @@ const KNOWN = [
 
 /** CreateDBInstance. Partly: PostgreSQL of one version; no IAM authentication at login, no provisioned IOPS, no autoscaling storage. */
 export function createInstanceHandler(context: RdsContext): Handlers<typeof RDS> {
-  const { platform, store, fleet } = context;
+  const { platform, store, fleet, versions } = context;
 
   return {
     async CreateDBInstance(input, call) {
@@ -58,7 +60,7 @@ export function createInstanceHandler(context: RdsContext): Handlers<typeof RDS>
         'rds:StorageEncrypted': String(input.StorageEncrypted ?? false),
         ...(input.DBInstanceClass !== undefined && { 'rds:DatabaseClass': input.DBInstanceClass }),
       });
-      const engineVersion = engineVersionFor(input.Engine, input.EngineVersion, fleet.host.binaries.version);
+      const engineVersion = engineVersionFor(input.Engine, input.EngineVersion, versions);
       requireFreeName(store, call, id);
       const instanceClass = required(input.DBInstanceClass, 'DBInstanceClass');
       const allocatedStorage = input.AllocatedStorage ?? 20;
@@ -77,6 +79,7 @@ export function createInstanceHandler(context: RdsContext): Handlers<typeof RDS>
       const kmsKeyArn = encrypted ? await keyForNewData(platform, call, input.KmsKeyId) : undefined;
       const parameterGroup = parameterGroupFor(context, call, input.DBParameterGroupName, engineVersion);
       const optionGroup = optionGroupFor(context, call, input.OptionGroupName, engineVersion);
+      const caIdentifier = chosenAuthority(store, call, input.CACertificateIdentifier);
       const multiAz = input.MultiAZ ?? false;
       const [backup, maintenance] = [input.PreferredBackupWindow, input.PreferredMaintenanceWindow];
       const windows = {
@@ -111,7 +114,7 @@ export function createInstanceHandler(context: RdsContext): Handlers<typeof RDS>
         copyTagsToSnapshot: input.CopyTagsToSnapshot ?? false,
         iamAuthentication: false,
         backupRetentionPeriod: retentionDays(input.BackupRetentionPeriod ?? 1),
-        caIdentifier: input.CACertificateIdentifier ?? 'rds-ca-rsa2048-g1',
+        caIdentifier,
         engineLifecycleSupport: input.EngineLifecycleSupport ?? 'open-source-rds-extended-support',
         work: { kind: 'create', masterVerifier },
       };
@@ -135,9 +138,12 @@ export function createInstanceHandler(context: RdsContext): Handlers<typeof RDS>
   }
 }
 
-function engineVersionFor(engine: string | undefined, asked: string | undefined, have: string): string {
+function engineVersionFor(
+  engine: string | undefined,
+  asked: string | undefined,
+  versions: EngineVersions,
+): string {
   if (engine !== 'postgres')
     throw invalidValue(`Invalid DB engine: ${engine ?? ''}. Here there is only postgres.`);
-  if (asked === undefined || asked === have || asked === majorOf(have)) return have;
-  throw invalidCombination(`Cannot find version ${asked} for postgres. This computer has ${have}.`);
+  return versions.chosen(asked);
 }

@@ -69,6 +69,9 @@ export function describeInstance(store: RdsStore, record: InstanceRecord): DBIns
       ...(record.pending.backupRetentionPeriod !== undefined && {
         BackupRetentionPeriod: record.pending.backupRetentionPeriod,
       }),
+      ...(record.pending.caIdentifier !== undefined && {
+        CACertificateIdentifier: record.pending.caIdentifier,
+      }),
     },
     MultiAZ: record.multiAz,
     AutoMinorVersionUpgrade: record.autoMinorVersionUpgrade,
@@ -111,7 +114,11 @@ function restartTime({ stoppedAt }: InstanceRecord): string | undefined {
 }
 
 /** Blocks of a restored instance are loaded after it is available. Here they are there at once; only the answer tells of it. */
-function storageOperation(store: RdsStore, { loadingSince }: InstanceRecord): Partial<DBInstance> {
+function storageOperation(
+  store: RdsStore,
+  { loadingSince, loadingHeld }: InstanceRecord,
+): Partial<DBInstance> {
+  if (loadingHeld) return { StorageOperationStatus: 'Initializing', StorageOperationPercentProgress: 0 };
   const { pace, clock } = store.platform;
   const takes = TYPICAL.loadBlocks * pace.scale * 1000;
   const done = loadingSince === undefined ? takes : clock.real().getTime() - Date.parse(loadingSince);

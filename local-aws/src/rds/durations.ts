@@ -20,6 +20,7 @@ export const TYPICAL = {
   copySameRegion: 300,
   copyCrossRegion: 900,
   deleteSnapshot: 30,
+  upgradeSnapshot: 600,
   createCluster: 300,
   restoreCluster: 600,
   deleteCluster: 240,

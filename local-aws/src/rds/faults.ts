@@ -11,6 +11,8 @@ import { type AwsError, awsError } from '../wire/errors.ts';
  * | `modify-instance` `reboot-instance` `start-instance` `stop-instance` `recover-instance` | before it begins | `failed` |
  * | `run-instance` | about every second of an available instance; only rules that name it | `storage-full` |
  * | `delete-instance` | before the final snapshot | `failed` |
+ * | `load-blocks` | once a restored instance is available; only rules that name it; while it is stalled, blocks are missing and each new session is a second late | |
+ * | `upgrade-snapshot` | before the new version is written down | `available`, as it was |
  * | `snapshot` `copy-snapshot` `delete-snapshot` | before the first byte | `failed` |
  *
  * Outcomes in which no server runs are those of `statuses.ts`: `insufficient-capacity`, `incompatible-network` and so on. A `stall-job` rule

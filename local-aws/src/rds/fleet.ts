@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { JobFault, type JOBS } from '../faults/points.ts';
 import {
   type PostgresHost,
@@ -215,6 +215,7 @@ export class Fleet {
         await this.#store.patchInstance(key, { status: 'modifying' });
         await this.#pace('rds.modifyInstance', TYPICAL.modifyInstance, signal);
       }
+      if (changes.caIdentifier !== undefined) await this.servers.certify(key, changes.caIdentifier);
       if (!this.server(key)) await this.servers.begin(key, await this.servers.reopened(key), signal); // storage-full
       const record = this.#store.instances.get(key);
       if (!record) return;
@@ -275,6 +276,7 @@ export class Fleet {
       if (unfinished) this.modify(key, applying);
       const status = unfinished ? record.status : 'available';
       await this.#store.patchInstance(key, { status, port: server.port, parameterStatus: undefined });
+      if (record.loadingHeld) this.#loadBlocks(key);
     } catch (err) {
       await this.#fail(
         key,
@@ -299,6 +301,27 @@ export class Fleet {
     const restored = record?.work?.kind === 'restore' || record?.work?.kind === 'replay';
     const loadingSince = restored ? this.#store.platform.clock.real().toISOString() : undefined;
     await this.#store.patchInstance(key, { status: 'available', work: undefined, loadingSince });
+    if (restored) this.#loadBlocks(key);
+  }
+
+  /** Blocks are there at once, unless a fault rule holds them back: sessions then take a second to begin. */
+  #loadBlocks(key: string): void {
+    const { faults, tasks, clock } = this.#store.platform;
+    tasks.run(`rds: load blocks of ${key}`, async (closing) => {
+      const step = { service: 'rds', job: 'load-blocks', ...placeOf(key), names: [idOf(key)] } as const;
+      const loaded = faults.at(step, closing).then(() => true);
+      if (!(await Promise.race([loaded, nextTurn(false)]))) {
+        await this.#store.patchInstance(key, { loadingHeld: true });
+        await this.servers.applySettings(key, { post_auth_delay: '1' });
+      }
+      await loaded;
+      if (this.#store.instances.get(key)?.loadingHeld !== true) return;
+      await this.servers.applySettings(key, { post_auth_delay: undefined });
+      await this.#store.patchInstance(key, {
+        loadingHeld: undefined,
+        loadingSince: clock.real().toISOString(),
+      });
+    });
   }
 
   async #settle(key: string, server: PostgresServer, message: string, category: string): Promise<void> {

@@ -8,11 +8,13 @@ import { defineService, type Handlers, type Service } from '../wire/handlers.ts'
 import { automatedBackupHandlers } from './automated-backup-handlers.ts';
 import { AutomatedBackups } from './automated-backups.ts';
 import { Caretaker } from './caretaker.ts';
+import { certificateHandlers } from './certificate-handlers.ts';
 import { createInstanceHandler } from './create-instance-handler.ts';
 import { eventHandlers } from './event-handlers.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { allClusterHandlers, closeClusters, resumeClusters, withClusters } from './cluster-service.ts';
 import type { ExportStorage } from './export-bucket.ts';
+import { EngineVersions } from './engine-versions.ts';
 import { exportHandlers } from './export-handlers.ts';
 import { Exports } from './export-tasks.ts';
 import { Fleet } from './fleet.ts';
@@ -24,6 +26,7 @@ import { optionGroupHandlers } from './option-group-handlers.ts';
 import { parameterGroupHandlers } from './parameter-group-handlers.ts';
 import { snapshotCopyHandler } from './snapshot-copy-handler.ts';
 import { snapshotHandlers } from './snapshot-handlers.ts';
+import { snapshotUpgradeHandler } from './snapshot-upgrade-handler.ts';
 import { snapshotSharingHandlers } from './snapshot-sharing-handlers.ts';
 import { Snapshots } from './snapshots.ts';
 import { registerQuotas } from './quotas.ts';
@@ -51,12 +54,13 @@ export async function createRds(
 ): Promise<Rds> {
   const host = await openPostgresHost({ stateDir: platform.stateDir, binDir });
   const caBundle = join(platform.stateDir, 'ca-bundle.pem');
-  writeFileSync(caBundle, host.authority.pem);
+  writeFileSync(caBundle, host.trusted);
   const store = new RdsStore(platform);
+  const versions = new EngineVersions(platform, host.binaries.version);
   const fleet = new Fleet(store, host);
   const snapshots = new Snapshots(store, fleet);
   const backups = new AutomatedBackups(store, fleet, snapshots);
-  const context = withClusters({ platform, store, fleet, snapshots, backups });
+  const context = withClusters({ platform, store, versions, fleet, snapshots, backups });
   const instances: Handlers<typeof RDS> = {
     ...createInstanceHandler(context),
     ...instanceHandlers(context),
@@ -69,6 +73,8 @@ export async function createRds(
     ...parameterGroupHandlers(context),
     ...optionGroupHandlers(context),
     ...informationHandlers(context),
+    ...certificateHandlers(context),
+    ...snapshotUpgradeHandler(context),
     ...eventHandlers(context),
     ...logHandlers(context),
     ...tagHandlers(context),

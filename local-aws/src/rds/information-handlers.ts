@@ -1,4 +1,5 @@
 import type * as RDS from '@aws-sdk/client-rds';
+import { AUTHORITIES } from '../pg/index.ts';
 import { refuseMembers } from '../wire/errors.ts';
 import type { Handlers } from '../wire/handlers.ts';
 import { clustersUsed } from './cluster-limits.ts';
@@ -6,7 +7,7 @@ import type { RdsContext } from './context.ts';
 import { majorOf } from './describe.ts';
 import { required } from './faults.ts';
 import { usage } from './limits.ts';
-import { applyFilters, page } from './paging.ts';
+import { applyFilters, byKey, page } from './paging.ts';
 import { quota, type QuotaName } from './quotas.ts';
 
 const ENGINES = {
@@ -22,9 +23,13 @@ const ENGINES = {
   },
 } as const;
 
-/** What the service says about itself: quotas, versions and classes. There is one version, that of the PostgreSQL installed. */
-export function informationHandlers({ platform, store, fleet }: RdsContext): Handlers<typeof RDS> {
-  const { version } = fleet.host.binaries;
+/** For pages of versions. */
+const keyOfVersion = (one: { Engine: string; EngineVersion: string }) => `${one.Engine} ${one.EngineVersion}`;
+
+/** What the service says about itself: quotas, versions and classes.  */
+export function informationHandlers({ platform, store, versions }: RdsContext): Handlers<typeof RDS> {
+  const { installed } = versions;
+  const offeredOf = (engine: string) => (engine === 'postgres' ? versions.offered : [installed]);
   return {
     async DescribeAccountAttributes(_input, call) {
       platform.authorize(call, 'rds:DescribeAccountAttributes', '*');
@@ -43,17 +48,23 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
 
     async DescribeDBEngineVersions(input, call) {
       platform.authorize(call, 'rds:DescribeDBEngineVersions', '*');
-      const major = majorOf(version);
-      const all = Object.entries(ENGINES).map(([Engine, { description, family }]) => ({
+      const major = majorOf(installed);
+      const offered = Object.entries(ENGINES).flatMap(([engine, facts]) =>
+        offeredOf(engine).map((version) => [engine, version, facts] as const),
+      );
+      const all = offered.map(([Engine, version, { description, family }]) => ({
         ...{ Engine, EngineVersion: version, MajorEngineVersion: major, Status: 'available' },
         DBParameterGroupFamily: `${family}${major}`,
         DBEngineDescription: description,
         DBEngineVersionDescription: `${description} ${version}`,
-        ValidUpgradeTarget: [],
+        ValidUpgradeTarget: (Engine === 'postgres' ? versions.targets(version) : []).map((target) => ({
+          ...{ Engine, EngineVersion: target, Description: `${description} ${target}` },
+          ...{ AutoUpgrade: false, IsMajorVersionUpgrade: false },
+        })),
         ExportableLogTypes: ['postgresql', 'upgrade'],
         SupportsReadReplica: false,
         SupportedEngineModes: ['provisioned'],
-        SupportedCACertificateIdentifiers: ['rds-ca-rsa2048-g1', 'rds-ca-ecc384-g1', 'rds-ca-rsa4096-g1'],
+        SupportedCACertificateIdentifiers: [...AUTHORITIES],
       }));
       const matching = applyFilters(all, input.Filters, {
         'db-parameter-group-family': (one) => [one.DBParameterGroupFamily],
@@ -64,15 +75,11 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
       }).filter(
         (one) =>
           (input.Engine === undefined || one.Engine === input.Engine) &&
-          (input.EngineVersion === undefined || [version, major].includes(input.EngineVersion)) &&
+          (input.EngineVersion === undefined || [one.EngineVersion, major].includes(input.EngineVersion)) &&
           (input.DBParameterGroupFamily === undefined ||
             one.DBParameterGroupFamily === input.DBParameterGroupFamily),
       );
-      const { items, Marker } = page(
-        matching.sort((a, b) => (a.Engine < b.Engine ? -1 : 1)),
-        ({ Engine }) => Engine,
-        input,
-      );
+      const { items, Marker } = page(matching.sort(byKey(keyOfVersion)), keyOfVersion, input);
       return { DBEngineVersions: items, Marker };
     },
 
@@ -82,15 +89,20 @@ export function informationHandlers({ platform, store, fleet }: RdsContext): Han
       const wanted = required(input.Engine, 'Engine');
       const engine = Object.entries(ENGINES).find(([name]) => name === wanted)?.[1];
       const listed =
-        (input.EngineVersion === undefined || input.EngineVersion === version) &&
         (input.LicenseModel === undefined || input.LicenseModel === 'postgresql-license') &&
         input.Vpc !== false;
-      const classes = (listed ? [...(engine?.classes ?? [])] : [])
-        .filter((name) => input.DBInstanceClass === undefined || input.DBInstanceClass === name)
-        .sort();
-      const { items, Marker } = page<string>(classes, (name) => name, input);
-      const options = items.map((DBInstanceClass) => ({
-        ...{ Engine: wanted, EngineVersion: version, DBInstanceClass, Vpc: true },
+      const { EngineVersion: version, DBInstanceClass: ofClass } = input;
+      const wantedOnes = (listed && engine ? offeredOf(wanted) : [])
+        .filter((one) => version === undefined || one === version)
+        .flatMap((EngineVersion) =>
+          (engine?.classes ?? []).map((DBInstanceClass) => ({ EngineVersion, DBInstanceClass })),
+        )
+        .filter(({ DBInstanceClass }) => ofClass === undefined || DBInstanceClass === ofClass);
+      const keyOfOption = (one: { EngineVersion: string; DBInstanceClass: string }) =>
+        `${one.EngineVersion} ${one.DBInstanceClass}`;
+      const { items, Marker } = page(wantedOnes.sort(byKey(keyOfOption)), keyOfOption, input);
+      const options = items.map((one) => ({
+        ...{ Engine: wanted, ...one, Vpc: true },
         ...{ LicenseModel: 'postgresql-license', SupportsStorageEncryption: true, ReadReplicaCapable: false },
         ...{ SupportsIAMDatabaseAuthentication: false, SupportsIops: false, ...engine?.storage },
         AvailabilityZones: ['a', 'b'].map((zone) => ({ Name: `${call.region}${zone}` })),

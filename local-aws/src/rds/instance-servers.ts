@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { type PostgresHost, PostgresServer, type ServerConfig } from '../pg/index.ts';
 import { endOrphan } from '../pg/orphans.ts';
 import { defined } from './defined.ts';
+import { authorityNamed } from './certificate-handlers.ts';
 import { admits } from './loopback.ts';
 import { settingsOf } from './parameters.ts';
 import type { InstanceRecord } from './records.ts';
 import type { RdsStore } from './store.ts';
 
 /** How a new server of an instance is reached, and what its parameter group says. */
-export type Reach = Pick<ServerConfig, 'listen' | 'names' | 'admits' | 'settings'> & {
+export type Reach = Pick<ServerConfig, 'listen' | 'names' | 'authority' | 'admits' | 'settings'> & {
   readonly port?: number;
 };
 
@@ -87,6 +88,7 @@ export class InstanceServers {
     return {
       ...{ listen: record.address, names: [name] },
       ...(record.port > 0 && { port: record.port }),
+      authority: authorityNamed(record.caIdentifier),
       admits: admits(this.#store.platform.networks, record),
       settings: settingsOf(this.#store, record),
     };
@@ -104,6 +106,11 @@ export class InstanceServers {
     if (!server) return;
     await server.configureSettings(defined({ ...server.settings, ...changes }) as ServerConfig['settings']);
     server.reload();
+  }
+
+  /** @param caIdentifier as it was checked when it was asked for */
+  async certify(key: string, caIdentifier: string): Promise<void> {
+    await this.#servers.get(key)?.certify(authorityNamed(caIdentifier));
   }
 
   /** Folders without a record: left by a crash between the two, perhaps with a server running in them. */

@@ -2,6 +2,7 @@ import * as RDS from '@aws-sdk/client-rds';
 import { refuseOthers } from '../wire/errors.ts';
 import type { Call, Handlers } from '../wire/handlers.ts';
 import { dailyWindow, weeklyWindow } from './backup-schedule.ts';
+import { knownAuthority } from './certificate-handlers.ts';
 import type { RdsContext } from './context.ts';
 import { defined } from './defined.ts';
 import { describeInstance, majorOf } from './describe.ts';
@@ -99,7 +100,7 @@ export function modifyHandler(context: RdsContext): Handlers<typeof RDS> {
     const allocatedStorage = grown(input.AllocatedStorage, current);
     if (allocatedStorage !== undefined)
       requireRoomForStorage(store, call, allocatedStorage - current.allocatedStorage);
-    const days = input.BackupRetentionPeriod;
+    const { BackupRetentionPeriod: days, CACertificateIdentifier: ca } = input;
     const retention = days === undefined ? undefined : retentionDays(days);
     const switches = retention !== undefined && (retention === 0) !== (current.backupRetentionPeriod === 0);
     return {
@@ -107,6 +108,7 @@ export function modifyHandler(context: RdsContext): Handlers<typeof RDS> {
         instanceClass: input.DBInstanceClass === current.instanceClass ? undefined : input.DBInstanceClass,
         allocatedStorage,
         multiAz: input.MultiAZ === current.multiAz ? undefined : input.MultiAZ,
+        caIdentifier: ca === undefined || ca === current.caIdentifier ? undefined : knownAuthority(ca),
         backupRetentionPeriod: switches ? retention : undefined,
       }),
       atOnce: retention === undefined || switches ? {} : { backupRetentionPeriod: retention },
@@ -137,7 +139,6 @@ export function modifyHandler(context: RdsContext): Handlers<typeof RDS> {
         autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade,
         publiclyAccessible: input.PubliclyAccessible,
         storageType: input.StorageType,
-        caIdentifier: input.CACertificateIdentifier,
         engineLifecycleSupport: input.EngineLifecycleSupport,
         backupWindow: backup === undefined ? undefined : dailyWindow(backup),
         maintenanceWindow: maintenance === undefined ? undefined : weeklyWindow(maintenance),

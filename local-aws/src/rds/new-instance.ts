@@ -9,6 +9,7 @@ import type { Place } from '../platform.ts';
 import { notImplemented, refuseOthers } from '../wire/errors.ts';
 import type { Call } from '../wire/handlers.ts';
 import { dailyWindow } from './backup-schedule.ts';
+import { chosenAuthority } from './certificate-handlers.ts';
 import type { RdsContext } from './context.ts';
 import { majorOf, OPTION_GROUP, PARAMETER_GROUP } from './describe.ts';
 import { usableKey } from './encryption.ts';
@@ -132,6 +133,7 @@ export async function makeInstance(
     multiAz,
     port: input.Port,
   });
+  const caIdentifier = chosenAuthority(store, call, input.CACertificateIdentifier);
   requireFreeName(store, call, id);
   const { accountId, region } = call;
   const record: InstanceRecord = {
@@ -158,7 +160,7 @@ export async function makeInstance(
         : dailyWindow(input.PreferredBackupWindow),
     maintenanceWindow: 'sun:06:00-sun:06:30',
     chosenWindows: { backup: input.PreferredBackupWindow !== undefined, maintenance: false },
-    caIdentifier: input.CACertificateIdentifier ?? from.caIdentifier,
+    caIdentifier,
     engineLifecycleSupport: input.EngineLifecycleSupport ?? 'open-source-rds-extended-support',
     tags,
     pending: {},

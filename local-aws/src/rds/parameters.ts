@@ -8,7 +8,7 @@ import { keyOf } from './names.ts';
 
 /** Ours: where a server lies and listens, who gets in, and how its data are kept. As in RDS, nobody else sets them. */
 const FIXED =
-  /^(listen_addresses|port|.*_file|data_directory|unix_socket_.*|ssl.*|fsync|full_page_writes|archive_.*|restore_command|recovery_.*|primary_.*|promote_trigger_file|hot_standby|standby_mode|allow_alter_system|bonjour.*|cluster_name|config_file|data_sync_retry|event_source|external_pid_file|krb_.*|log_destination|log_directory|log_filename|log_line_prefix|logging_collector|syslog_.*|wal_level|wal_sync_method|zero_damaged_pages|ignore_.*|io_method|max_replication_slots|max_wal_senders|max_logical_replication_workers|oauth_.*|password_encryption|.*_preload_libraries_path|summarize_wal|synchronous_standby_names)$/;
+  /^(listen_addresses|port|.*_file|data_directory|unix_socket_.*|ssl.*|fsync|full_page_writes|archive_.*|restore_command|recovery_.*|primary_.*|promote_trigger_file|hot_standby|standby_mode|allow_alter_system|bonjour.*|cluster_name|config_file|data_sync_retry|event_source|external_pid_file|krb_.*|log_destination|log_directory|log_filename|log_line_prefix|logging_collector|syslog_.*|wal_level|wal_sync_method|zero_damaged_pages|ignore_.*|io_method|max_replication_slots|max_wal_senders|oauth_.*|password_encryption|.*_preload_libraries_path|summarize_wal|synchronous_standby_names)$/;
 const DYNAMIC = 'dynamic';
 const STATIC = 'static';
 

@@ -57,6 +57,8 @@ export interface InstanceRecord extends Place {
   readonly stoppedAt?: string | undefined;
   /** Since when its blocks are being loaded, by the real clock: a restored instance is slow at first. */
   readonly loadingSince?: string | undefined;
+  /** A fault rule keeps its blocks from being loaded. */
+  readonly loadingHeld?: true | undefined;
   /** The restore job of AWS Backup that made it. */
   readonly awsBackupJob?: string | undefined;
   /** Why it is in the dead end that its status names. */
@@ -81,6 +83,7 @@ export interface PendingChanges {
   readonly multiAz?: boolean | undefined;
   /** Only from or to 0, which wait for the maintenance window; other changes hold at once. */
   readonly backupRetentionPeriod?: number | undefined;
+  readonly caIdentifier?: string | undefined;
 }
 
 export type InstanceWork =
@@ -106,7 +109,9 @@ export interface SnapshotRecord extends Place {
   readonly type: 'manual' | 'automated' | 'awsbackup';
   /** Set for a base of replicated automated backups, which no describe call shows. */
   readonly replica?: boolean | undefined;
-  readonly status: 'creating' | 'copying' | 'available' | 'failed' | 'deleting';
+  readonly status: 'creating' | 'copying' | 'available' | 'upgrading' | 'failed' | 'deleting';
+  /** The engine version that it is being upgraded to. */
+  readonly upgradeTo?: string | undefined;
   readonly percent: number;
   /** Why it failed. */
   readonly failure?: string | undefined;

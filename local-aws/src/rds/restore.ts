@@ -8,8 +8,9 @@ import {
 import type { Place } from '../platform.ts';
 import type { Call } from '../wire/handlers.ts';
 import type { RdsContext } from './context.ts';
-import { describeInstance, majorOf } from './describe.ts';
-import { fault, invalidCombination, required } from './faults.ts';
+import { describeInstance } from './describe.ts';
+import type { EngineVersions } from './engine-versions.ts';
+import { fault, required } from './faults.ts';
 import { identifier, keyOf, parseRdsArn, rdsArn } from './names.ts';
 import { makeInstance, requireFreeName, requireKnownAtRestore } from './new-instance.ts';
 import type { SnapshotRecord } from './records.ts';
@@ -28,7 +29,7 @@ export async function restoreFromSnapshot(
     'DBInstanceIdentifier',
     'DBSnapshotIdentifier',
   ]);
-  const { platform, store, fleet } = context;
+  const { platform, store, fleet, versions } = context;
   const id = identifier(required(input.DBInstanceIdentifier, 'DBInstanceIdentifier'), 'DBInstanceIdentifier');
   const snapshot = findSnapshot(context, call, required(input.DBSnapshotIdentifier, 'DBSnapshotIdentifier'));
   const tags = input.Tags ? tagsFrom(input.Tags) : snapshot.tags;
@@ -46,7 +47,7 @@ export async function restoreFromSnapshot(
   authorized(rdsArn(call, 'db', id));
   authorized(rdsArn(snapshot, 'snapshot', snapshot.id));
   requireFreeName(store, call, id);
-  requireRestorable(snapshot, call, fleet.host.binaries.version);
+  requireRestorable(snapshot, call, versions);
   const snapshotKey = keyOf(snapshot, snapshot.id);
   const work = { kind: 'restore', snapshotKey } as const;
   const { encrypted, kmsKeyArn } = snapshot;
@@ -76,7 +77,7 @@ export function isSharedWith({ sharedWith }: SnapshotRecord, accountId: string):
   return sharedWith.includes(accountId) || sharedWith.includes('all');
 }
 
-function requireRestorable(snapshot: SnapshotRecord, call: Call, version: string): void {
+function requireRestorable(snapshot: SnapshotRecord, call: Call, versions: EngineVersions): void {
   if (snapshot.region !== call.region)
     throw fault(DBSnapshotNotFoundFault, `DBSnapshot not found in ${call.region}: copy it there first.`);
   if (snapshot.status !== 'available')
@@ -84,10 +85,7 @@ function requireRestorable(snapshot: SnapshotRecord, call: Call, version: string
       InvalidDBSnapshotStateFault,
       `DBSnapshot ${snapshot.id} must be in available status; it is ${snapshot.status}.`,
     );
-  if (majorOf(snapshot.instance.engineVersion) !== majorOf(version))
-    throw invalidCombination(
-      `Cannot find version ${snapshot.instance.engineVersion} for postgres. This computer has ${version}.`,
-    );
+  versions.requireRestorable(snapshot.instance.engineVersion);
   if (snapshot.accountId !== call.accountId && snapshot.encrypted)
     throw fault(
       KMSKeyNotAccessibleFault,

@@ -1,6 +1,7 @@
 import type { Place } from '../platform.ts';
+import { TYPICAL } from './durations.ts';
 import type { Fleet } from './fleet.ts';
-import { keyOf, rdsArn } from './names.ts';
+import { idOf, keyOf, placeOf, rdsArn } from './names.ts';
 import type { InstanceFacts, InstanceRecord, SnapshotRecord } from './records.ts';
 import { SnapshotLives } from './snapshot-lives.ts';
 import { announced, kindOf, type NewSnapshot } from './stored-snapshot.ts';
@@ -50,6 +51,27 @@ export class Snapshots extends SnapshotLives<SnapshotRecord> {
       },
     };
     return this.begin(snapshotOf(instance, spec), spec.quiet === true ? undefined : subject);
+  }
+
+  override async resume(): Promise<void> {
+    await super.resume();
+    for (const [key, record] of [...this.store.snapshots.entries()])
+      if (record.status === 'upgrading') this.upgrade(key);
+  }
+
+  /** Begins what the record says: minor versions share their files, so only the name changes. */
+  upgrade(key: string): void {
+    const { faults, pace, tasks } = this.store.platform;
+    tasks.run(`rds: upgrade ${key}`, async (signal) => {
+      const step = { service: 'rds', job: 'upgrade-snapshot', ...placeOf(key), names: [idOf(key)] } as const;
+      const fault = await faults.at(step, signal);
+      await pace.take('rds.upgradeSnapshot', { typicalSeconds: TYPICAL.upgradeSnapshot, signal });
+      const record = this.store.snapshots.get(key);
+      if (record?.upgradeTo === undefined) return;
+      const engineVersion = fault ? record.instance.engineVersion : record.upgradeTo;
+      const instance = { ...record.instance, engineVersion };
+      await this.store.patchSnapshot(key, { status: 'available', instance, upgradeTo: undefined });
+    });
   }
 
   async copy(source: SnapshotRecord, wanted: NewCopy): Promise<SnapshotRecord> {

@@ -36,6 +36,8 @@ export class RdsStore {
   readonly clusterParameterGroups: Table<ClusterParameterGroupRecord>;
   /** By name, or by `<account>/<region>/<name>`. */
   readonly quotas: Table<number>;
+  /** Names of authorities, by `<account>/<region>`, where somebody chose another than AWS does. */
+  readonly defaultAuthorities: Table<string>;
   readonly optionGroups: Table<OptionGroupRecord>;
   /** Until when an instance can be restored to, AWS's time; set by the automated backups, which need the store in turn. */
   latestRestorableTime: (instance: InstanceRecord) => string | undefined = () => undefined;
@@ -53,6 +55,7 @@ export class RdsStore {
     this.automated = platform.table('rds/automated-backups');
     this.events = platform.table('rds/events');
     this.quotas = platform.table('rds/quotas');
+    this.defaultAuthorities = platform.table('rds/default-authorities');
     this.optionGroups = platform.table('rds/option-groups');
     this.clusters = platform.table('rds/clusters');
     this.clusterSnapshots = platform.table('rds/cluster-snapshots');

@@ -10,7 +10,7 @@ export type Job = (typeof JOBS.rds)[number];
 export interface StoredSnapshot extends Place {
   readonly id: string;
   readonly type: 'manual' | 'automated' | 'awsbackup';
-  readonly status: 'creating' | 'copying' | 'available' | 'failed' | 'deleting';
+  readonly status: 'creating' | 'copying' | 'available' | 'upgrading' | 'failed' | 'deleting';
   readonly percent: number;
   readonly failure?: string | undefined;
   readonly folder: string;

@@ -151,12 +151,13 @@ export async function connect(
     from,
     password = PASSWORD,
     database = 'shop',
-  }: { from?: string; password?: string; database?: string } = {},
+    ca,
+  }: { from?: string; password?: string; database?: string; ca?: string } = {},
 ): Promise<Client> {
   const { Address = '', Port = 0 } = instance.Endpoint ?? {};
   const client = new Client({
     ...{ host: Address, port: Port, user: instance.MasterUsername ?? '', password, database },
-    ssl: { ca: await readFile(aws.caBundle, 'utf8') },
+    ssl: { ca: ca ?? (await readFile(aws.caBundle, 'utf8')) },
     stream: () => new LocalSocket(from ?? Address),
   });
   client.on('error', () => undefined);
