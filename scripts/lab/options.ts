@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { OTHER_MAJORS, USUAL_MAJOR, embeddedEdition } from './editions.ts';
+import { HAS_OTHER_MAJORS, OTHER_MAJORS, USUAL_MAJOR, embeddedEdition } from './editions.ts';
 
 export interface LabOptions {
   readonly what: 'damage' | 'healthy';
@@ -63,6 +63,7 @@ export function labOptions(args: readonly string[]): LabOptions {
 
 function embeddedOf(major: string | undefined): string | undefined {
   if (major === undefined || major === String(USUAL_MAJOR)) return undefined;
+  if (!HAS_OTHER_MAJORS) throw new Error('--postgres: other versions are installed on Linux x64 only.');
   if (OTHER_MAJORS.some((other) => String(other) === major)) return embeddedEdition(Number(major));
   throw new Error(`--postgres must be one of ${[...OTHER_MAJORS, USUAL_MAJOR].join(', ')}, not "${major}".`);
 }

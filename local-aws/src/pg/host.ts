@@ -31,7 +31,7 @@ export interface PostgresHost {
 /**
  * Finds the binaries and opens both authorities below `stateDir`, which is made when it is missing.
  * @param options.binDir `PG_BIN_DIR`: PostgreSQL programs to use instead of the embedded ones.
- * @param options.embedded name under which another edition of the embedded ones is installed, for example an older major version.
+ * @param options.embedded name of an installed package that has the programs of another version, for example an older major one.
  */
 export async function openPostgresHost(options: {
   stateDir: string;
