@@ -59,7 +59,9 @@ export class HashThread {
     const heard = this.#ask({ what: 'start', job, names });
     heard.catch(() => undefined); // whatever ended the thread ends the next question, too
     return {
-      update: async ({ shared }, length) => void (await this.#ask({ what: 'update', job, shared, length })),
+      update: async ({ shared }, length) => {
+        await this.#ask({ what: 'update', job, shared, length });
+      },
       end: async () => (await this.#ask({ what: 'end', job })) as readonly string[],
       forget: () => {
         this.#ask({ what: 'forget', job }).catch(() => undefined);
