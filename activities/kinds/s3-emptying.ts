@@ -33,7 +33,12 @@ export async function emptyBucket(s3: S3Client, name: string, owner: string): Pr
       Key,
       VersionId,
     }));
-    if (Objects.length > 0) deleting.push(deleteAll(Objects));
+    if (Objects.length > 0) {
+      const deletion = deleteAll(Objects);
+      // It is awaited below, after the listing of the next pages: until then its refusal is nobody's, which would end the process.
+      deletion.catch(() => undefined);
+      deleting.push(deletion);
+    }
     if (deleting.length >= PAGES || !page.IsTruncated) {
       await Promise.all(deleting);
       deleting = [];
