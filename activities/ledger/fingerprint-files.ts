@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { FingerprintRef } from '../../domain/facts.ts';
@@ -81,7 +81,9 @@ async function fetchTo(
     throw failure('LedgerRefused', `S3 gave no content for ${ledger.bucket}/${key}.`, { key });
   const hash = createHash('sha256');
   let bytes = 0;
-  const file = await open(`${path}.part`, 'w', 0o600);
+  // Two drills of one resource may fetch the same one at once: each writes a file of its own.
+  const part = `${path}.${randomUUID()}.part`;
+  const file = await open(part, 'wx', 0o600);
   try {
     for await (const chunk of Body as AsyncIterable<Uint8Array>) {
       hash.update(chunk);
@@ -92,7 +94,8 @@ async function fetchTo(
     await file.close();
   }
   const sha256 = hash.digest('hex');
-  if (expected === undefined || sha256 === expected) await rename(`${path}.part`, path);
+  if (expected === undefined || sha256 === expected) await rename(part, path);
+  else await rm(part);
   return { sha256, bytes };
 }
 
